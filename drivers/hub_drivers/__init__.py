@@ -1,0 +1,1 @@
+"""Drivers: pure functions from the bytes of real devices to readings."""

@@ -1,0 +1,1 @@
+"""Building blocks that several formats share: medical floats, dates, checksums."""

@@ -1,0 +1,1 @@
+"""hub-agent: the home hub of a hospital at home."""

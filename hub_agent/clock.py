@@ -1,0 +1,111 @@
+"""The clock: the one place that asks the machine for the time.
+
+Owns: wall and monotonic time, the boot's identity, and how good the wall clock is.
+Never: sets a clock, sleeps, or decides what a bad clock means for a certificate or a command.
+"""
+
+import ctypes
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+from hub_agent.driver import Moment
+from hub_agent.model import ClockState, Stamp
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_STA_UNSYNC: Final = 0x0040  # Linux uapi/linux/timex.h
+
+
+class Clock(Protocol):
+    """What the hub knows of the time."""
+
+    def stamp(self) -> Stamp:
+        """Stamp this instant with both clocks."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds since the boot, suspend included; never goes back."""
+        ...
+
+    def now(self) -> datetime:
+        """The wall clock as an aware UTC instant, however wrong it is."""
+        ...
+
+    def moment(self) -> Moment:
+        """The same instant in the form that drivers take."""
+        ...
+
+
+def from_ns(wall_ns: int) -> datetime:
+    """Turn nanoseconds since 1970 into an aware UTC instant (microsecond resolution)."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=wall_ns // 1000)
+
+
+class SystemClock:
+    """The machine's clock, with its state as the kernel's NTP discipline reports it."""
+
+    def __init__(self, timezone: str = "UTC", synced: Callable[[], bool] | None = None) -> None:
+        self._zone = ZoneInfo(timezone)
+        self._boot = _read_boot_id()
+        self._synced = synced or kernel_synced
+        self._state = ClockState.UNSYNCED
+        self._checked_s = float("-inf")
+
+    def stamp(self) -> Stamp:
+        """Stamp this instant; the clock state is asked of the kernel at most once a second."""
+        monotonic_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        if monotonic_ns / 1e9 - self._checked_s >= 1.0:
+            self._checked_s = monotonic_ns / 1e9
+            self._state = ClockState.SYNCED if self._synced() else ClockState.UNSYNCED
+        return Stamp(self._boot, monotonic_ns, time.time_ns(), self._state)
+
+    def monotonic_s(self) -> float:
+        """Seconds since the boot."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return datetime.now(UTC)
+
+    def moment(self) -> Moment:
+        """For drivers: local time only while the clock is synced."""
+        stamp = self.stamp()
+        local = None
+        if stamp.clock is ClockState.SYNCED:
+            local = from_ns(stamp.wall_ns).astimezone(self._zone).replace(tzinfo=None)
+        return Moment(stamp.monotonic_ns / 1e9, local)
+
+
+def _read_boot_id() -> str:
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").replace("-", "").strip()[:16]
+    except OSError:  # no /proc: a boot is then as long as the process
+        return uuid.uuid4().hex[:16]
+
+
+class _Timex(ctypes.Structure):
+    """``struct timex`` of Linux: only ``modes`` and ``status`` are read; the rest is room."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("room", ctypes.c_byte * 512),
+    )
+
+
+def kernel_synced() -> bool:
+    """Ask the kernel whether its clock is disciplined (adjtimex(2), STA_UNSYNC clear)."""
+    timex = _Timex()
+    try:
+        result = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
+    except (OSError, AttributeError):  # not Linux
+        return False
+    return result >= 0 and not timex.status & _STA_UNSYNC

@@ -1,0 +1,1 @@
+"""What the field technician uses: enrolment, doctor, acceptance."""

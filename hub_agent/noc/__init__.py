@@ -1,0 +1,1 @@
+"""The other end: the reference of what a NOC does."""

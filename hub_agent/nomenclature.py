@@ -1,0 +1,235 @@
+"""The one table of quantities: MDC code, LOINC, UCUM, and the MDC code of each unit.
+
+Owns: what every coded value in the system may be called and measured in.
+Never: decodes, converts or judges a value.
+
+Sources: ISO/IEEE 11073-10101 term codes as published in the Antidote stack's ``nomenclature.h`` and the HL7 PHD
+implementation guide's examples; LOINC from the FHIR R4 vital-signs value set. ``verified`` is False where a code was
+seen in fewer than two independent public sources: check it before it goes into a clinical interface.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from hub_agent.model import Code, Unit
+
+_SCADA: Final = 2 << 16
+_OBJ: Final = 1 << 16
+
+UNIT_CODES: Final[Mapping[Unit, int]] = MappingProxyType(
+    {
+        "1": 262656,  # MDC_DIM_DIMLESS
+        "%": 262688,  # MDC_DIM_PERCENT
+        "/min": 264864,  # MDC_DIM_BEAT_PER_MIN (respiration: 264928)
+        "mm[Hg]": 266016,  # MDC_DIM_MMHG
+        "kPa": 265987,  # MDC_DIM_KILO_PASCAL
+        "Cel": 268192,  # MDC_DIM_DEGC
+        "[degF]": 266560,  # MDC_DIM_FAHR
+        "kg": 263875,  # MDC_DIM_KILO_G
+        "[lb_av]": 263904,  # MDC_DIM_LB
+        "m": 263424,  # MDC_DIM_X_M
+        "[in_i]": 263520,  # MDC_DIM_INCH
+        "kg/m2": 264096,  # MDC_DIM_KG_PER_M_SQ
+        "mg/dL": 264274,  # MDC_DIM_MILLI_G_PER_DL
+        "mmol/L": 266866,  # MDC_DIM_MILLI_MOLE_PER_L
+        "mg/dL/min": 0,  # no published MDC unit found
+        "ms": 264338,  # MDC_DIM_MILLI_SEC
+        "s": 264320,  # MDC_DIM_X_SEC
+        "min": 264352,  # MDC_DIM_MIN
+        "uV": 266419,  # MDC_DIM_MICRO_VOLT
+        "V": 266400,  # MDC_DIM_X_VOLT
+        "Ohm": 266176,  # MDC_DIM_X_OHM
+        "kJ": 266691,  # MDC_DIM_KILO_JOULES
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One thing that can be measured.
+
+    Attributes:
+        code: 32-bit MDC code.
+        refid: MDC reference identifier.
+        text: plain English, for screens.
+        units: UCUM units that a reading of it may use.
+        loinc: LOINC codes, the FHIR vital-signs one first.
+        verified: whether all codes were seen in two independent public sources.
+    """
+
+    code: Code
+    refid: str
+    text: str
+    units: tuple[Unit, ...]
+    loinc: tuple[str, ...] = ()
+    verified: bool = field(default=True, kw_only=True)
+
+
+def _scada(term: int) -> Code:
+    return Code(_SCADA + term)
+
+
+SPO2: Final = _scada(19384)
+PULSE_RATE_OXIMETER: Final = _scada(18458)
+PULSE_RATE_NIBP: Final = _scada(18474)
+HEART_RATE: Final = _scada(16770)
+PERFUSION_INDEX: Final = _scada(19376)
+PLETH: Final = _scada(19380)
+SIGNAL_QUALITY: Final = _scada(19248)
+NIBP: Final = _scada(18948)
+SYSTOLIC: Final = _scada(18949)
+DIASTOLIC: Final = _scada(18950)
+MEAN_PRESSURE: Final = _scada(18951)
+CUFF_PRESSURE: Final = _scada(19228)
+TEMPERATURE: Final = _scada(19292)
+TEMPERATURE_TYMPANIC: Final = _scada(19320)
+TEMPERATURE_ORAL: Final = _scada(57352)
+TEMPERATURE_AXILLA: Final = _scada(57380)
+TEMPERATURE_EAR: Final = _scada(57356)
+TEMPERATURE_FINGER: Final = _scada(57360)
+TEMPERATURE_RECTAL: Final = _scada(57348)
+TEMPERATURE_GI: Final = _scada(57384)
+TEMPERATURE_TOE: Final = _scada(57376)
+WEIGHT: Final = _scada(57664)
+HEIGHT: Final = _scada(57668)
+BODY_FAT: Final = _scada(57676)
+BMI: Final = _scada(57680)
+FAT_FREE_MASS: Final = _scada(57684)
+SOFT_LEAN_MASS: Final = _scada(57688)
+BODY_WATER: Final = _scada(57692)
+GLUCOSE_CAPILLARY_WHOLE_BLOOD: Final = _scada(29112)
+GLUCOSE_CAPILLARY_PLASMA: Final = _scada(29116)
+GLUCOSE_VENOUS_WHOLE_BLOOD: Final = _scada(29120)
+GLUCOSE_VENOUS_PLASMA: Final = _scada(29124)
+GLUCOSE_ARTERIAL_WHOLE_BLOOD: Final = _scada(29128)
+GLUCOSE_ARTERIAL_PLASMA: Final = _scada(29132)
+GLUCOSE_CONTROL: Final = _scada(29136)
+GLUCOSE_ISF: Final = _scada(29140)
+GLUCOSE_UNDETERMINED_WHOLE_BLOOD: Final = _scada(29292)
+GLUCOSE_UNDETERMINED_PLASMA: Final = _scada(29296)
+HBA1C: Final = _scada(29148)
+RESPIRATION_RATE: Final = _scada(20490)
+RESPIRATION_RATE_THORACIC: Final = _scada(20506)
+RESPIRATION_RATE_AIRWAY: Final = _scada(20498)
+RR_INTERVAL: Final = _scada(16168)
+ECG: Final = _scada(256)
+ENERGY_EXPENDED: Final = Code((128 << 16) + 119)
+BATTERY: Final = Code(_OBJ + 2460)
+BATTERY_TIME_LEFT: Final = Code(_OBJ + 2440)
+
+_GLUCOSE_UNITS: Final = ("mg/dL", "mmol/L")
+_PRESSURE: Final = ("mm[Hg]", "kPa")
+_TEMPERATURE: Final = ("Cel", "[degF]")
+_MASS: Final = ("kg", "[lb_av]")
+
+_TABLE: Final = (
+    Quantity(SPO2, "MDC_PULS_OXIM_SAT_O2", "oxygen saturation", ("%",), ("2708-6", "59408-5")),
+    Quantity(PULSE_RATE_OXIMETER, "MDC_PULS_OXIM_PULS_RATE", "pulse rate by oximetry", ("/min",), ("8867-4", "8889-8")),
+    Quantity(PULSE_RATE_NIBP, "MDC_PULS_RATE_NON_INV", "pulse rate by cuff", ("/min",), ("8867-4",)),
+    Quantity(HEART_RATE, "MDC_ECG_HEART_RATE", "heart rate", ("/min",), ("8867-4",)),
+    Quantity(PERFUSION_INDEX, "MDC_PULS_OXIM_PERF_REL", "perfusion index", ("%",), ("61006-3",), verified=False),
+    Quantity(PLETH, "MDC_PULS_OXIM_PLETH", "plethysmogram", ("1",)),
+    Quantity(SIGNAL_QUALITY, "MDC_SAT_O2_QUAL", "signal quality", ("%",)),
+    Quantity(NIBP, "MDC_PRESS_BLD_NONINV", "blood pressure", _PRESSURE, ("85354-9",)),
+    Quantity(SYSTOLIC, "MDC_PRESS_BLD_NONINV_SYS", "systolic pressure", _PRESSURE, ("8480-6",)),
+    Quantity(DIASTOLIC, "MDC_PRESS_BLD_NONINV_DIA", "diastolic pressure", _PRESSURE, ("8462-4",)),
+    Quantity(MEAN_PRESSURE, "MDC_PRESS_BLD_NONINV_MEAN", "mean pressure", _PRESSURE, ("8478-0",), verified=False),
+    Quantity(CUFF_PRESSURE, "MDC_PRESS_CUFF", "cuff pressure", _PRESSURE, verified=False),
+    Quantity(TEMPERATURE, "MDC_TEMP_BODY", "body temperature", _TEMPERATURE, ("8310-5",)),
+    Quantity(TEMPERATURE_TYMPANIC, "MDC_TEMP_TYMP", "tympanic temperature", _TEMPERATURE, ("8310-5",)),
+    Quantity(TEMPERATURE_ORAL, "MDC_TEMP_ORAL", "oral temperature", _TEMPERATURE, ("8310-5",)),
+    Quantity(TEMPERATURE_AXILLA, "MDC_TEMP_AXILLA", "axillary temperature", _TEMPERATURE, ("8310-5",)),
+    Quantity(TEMPERATURE_EAR, "MDC_TEMP_EAR", "ear temperature", _TEMPERATURE, ("8310-5",)),
+    Quantity(TEMPERATURE_FINGER, "MDC_TEMP_FINGER", "finger temperature", _TEMPERATURE, ("8310-5",)),
+    Quantity(TEMPERATURE_RECTAL, "MDC_TEMP_RECT", "rectal temperature", _TEMPERATURE, ("8310-5",)),
+    Quantity(
+        TEMPERATURE_GI, "MDC_TEMP_GIT", "gastro-intestinal temperature", _TEMPERATURE, ("8310-5",), verified=False
+    ),
+    Quantity(TEMPERATURE_TOE, "MDC_TEMP_TOE", "toe temperature", _TEMPERATURE, ("8310-5",), verified=False),
+    Quantity(WEIGHT, "MDC_MASS_BODY_ACTUAL", "weight", _MASS, ("29463-7",)),
+    Quantity(HEIGHT, "MDC_LEN_BODY_ACTUAL", "height", ("m", "[in_i]"), ("8302-2",), verified=False),
+    Quantity(BODY_FAT, "MDC_BODY_FAT", "body fat", ("%",), verified=False),
+    Quantity(BMI, "MDC_RATIO_MASS_BODY_LEN_SQ", "body mass index", ("kg/m2",), ("39156-5",), verified=False),
+    Quantity(FAT_FREE_MASS, "MDC_MASS_BODY_FAT_FREE", "fat-free mass", _MASS, verified=False),
+    Quantity(SOFT_LEAN_MASS, "MDC_MASS_BODY_SOFT_LEAN", "soft lean mass", _MASS, verified=False),
+    Quantity(BODY_WATER, "MDC_BODY_WATER", "body water mass", _MASS, verified=False),
+    *(
+        Quantity(code, refid, text, _GLUCOSE_UNITS, loinc, verified=verified)
+        for code, refid, text, loinc, verified in (
+            (
+                GLUCOSE_CAPILLARY_WHOLE_BLOOD,
+                "MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD",
+                "glucose, capillary blood",
+                ("2339-0",),
+                False,
+            ),
+            (GLUCOSE_CAPILLARY_PLASMA, "MDC_CONC_GLU_CAPILLARY_PLASMA", "glucose, capillary plasma", (), True),
+            (GLUCOSE_VENOUS_WHOLE_BLOOD, "MDC_CONC_GLU_VENOUS_WHOLEBLOOD", "glucose, venous blood", (), False),
+            (GLUCOSE_VENOUS_PLASMA, "MDC_CONC_GLU_VENOUS_PLASMA", "glucose, venous plasma", (), False),
+            (GLUCOSE_ARTERIAL_WHOLE_BLOOD, "MDC_CONC_GLU_ARTERIAL_WHOLEBLOOD", "glucose, arterial blood", (), False),
+            (GLUCOSE_ARTERIAL_PLASMA, "MDC_CONC_GLU_ARTERIAL_PLASMA", "glucose, arterial plasma", (), False),
+            (GLUCOSE_CONTROL, "MDC_CONC_GLU_CONTROL", "glucose, control solution", (), False),
+            (GLUCOSE_ISF, "MDC_CONC_GLU_ISF", "glucose, interstitial fluid", ("99504-3",), False),
+            (
+                GLUCOSE_UNDETERMINED_WHOLE_BLOOD,
+                "MDC_CONC_GLU_UNDETERMINED_WHOLEBLOOD",
+                "glucose, blood",
+                (),
+                False,
+            ),
+            (GLUCOSE_UNDETERMINED_PLASMA, "MDC_CONC_GLU_UNDETERMINED_PLASMA", "glucose, plasma", (), False),
+        )
+    ),
+    Quantity(HBA1C, "MDC_CONC_HBA1C", "glycated haemoglobin", ("%",), ("4548-4",), verified=False),
+    Quantity(RESPIRATION_RATE, "MDC_RESP_RATE", "respiration rate", ("/min",), ("9279-1",)),
+    Quantity(RESPIRATION_RATE_THORACIC, "MDC_TTHOR_RESP_RATE", "respiration rate, thoracic", ("/min",), ("9279-1",)),
+    Quantity(RESPIRATION_RATE_AIRWAY, "MDC_AWAY_RESP_RATE", "respiration rate, airway", ("/min",), ("9279-1",)),
+    Quantity(RR_INTERVAL, "MDC_ECG_TIME_PD_RR_GL", "RR interval", ("ms",), ("8637-3",), verified=False),
+    Quantity(ECG, "MDC_ECG_ELEC_POTL", "electrocardiogram", ("uV",), verified=False),
+    Quantity(ENERGY_EXPENDED, "MDC_HF_ENERGY", "energy expended", ("kJ",), verified=False),
+    Quantity(BATTERY, "MDC_ATTR_VAL_BATT_CHARGE", "battery", ("%",)),
+    Quantity(BATTERY_TIME_LEFT, "MDC_ATTR_TIME_BATT_REMAIN", "battery time left", ("min",)),
+)
+
+QUANTITIES: Final[Mapping[Code, Quantity]] = MappingProxyType({quantity.code: quantity for quantity in _TABLE})
+"""Every quantity by its MDC code."""
+
+_BY_REFID: Final = {quantity.refid: quantity for quantity in _TABLE}
+
+
+def quantity(code: int) -> Quantity:
+    """Look a quantity up by its 32-bit MDC code.
+
+    Raises:
+        KeyError: the table does not hold it; a driver may not emit what nobody can name.
+    """
+    return QUANTITIES[Code(code)]
+
+
+def by_refid(refid: str) -> Quantity:
+    """Look a quantity up by its MDC reference identifier, as configuration files name it.
+
+    Raises:
+        KeyError: no such reference identifier in the table.
+    """
+    return _BY_REFID[refid]
+
+
+def unit_code(code: Code, unit: Unit) -> int:
+    """Give the 32-bit MDC unit code of ``unit`` for the quantity ``code`` (``/min`` is beats or breaths)."""
+    if unit == "/min" and code in {RESPIRATION_RATE, RESPIRATION_RATE_THORACIC, RESPIRATION_RATE_AIRWAY}:
+        return 264928  # MDC_DIM_RESP_PER_MIN
+    return UNIT_CODES[unit]
+
+
+def undeclared(code: Code, unit: Unit, declared: Iterable[Code]) -> str | None:
+    """Say what is wrong with a measurement's code and unit against a driver's declaration; None when nothing is."""
+    if code not in QUANTITIES:
+        return f"MDC code {code} is not in the nomenclature"
+    if code not in declared:
+        return f"{QUANTITIES[code].refid} is not among the driver's declared measures"
+    if unit not in QUANTITIES[code].units:
+        return f"unit {unit!r} does not belong to {QUANTITIES[code].refid}"
+    return None

@@ -1,0 +1,1 @@
+"""Where batches wait: the only user of SQLite."""

@@ -1,0 +1,86 @@
+"""Finds drivers and wire formats by entry point, in this distribution and in foreign ones.
+
+Owns: the names under which drivers are known, and the reasons why one could not be loaded.
+Never: imports a driver package by name; a broken one is reported, and hides nobody else's.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
+
+from hub_agent.driver import Driver
+from hub_agent.errors import DriverError
+
+DRIVERS: Final = "hub_agent.drivers"
+FORMATS: Final = "hub_agent.formats"
+
+Fields = Mapping[str, Any]
+FormatDecoder = Callable[[bytes], Fields]
+"""Bytes of one wire format → its fields as JSON-able values (numbers as int or Decimal).
+
+Raises:
+    DecodeError: the bytes are not of this format.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What was found.
+
+    Attributes:
+        drivers: by name.
+        broken: entry-point name → why it could not be loaded.
+    """
+
+    drivers: Mapping[str, Driver]
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+    def driver(self, name: str) -> Driver:
+        """Look a driver up.
+
+        Raises:
+            DriverError: unknown, or known but broken; the hint lists what there is.
+        """
+        if name in self.drivers:
+            return self.drivers[name]
+        if name in self.broken:
+            raise DriverError(f"driver {name!r} cannot be loaded: {self.broken[name]}")
+        known = ", ".join(sorted(self.drivers)) or "none"
+        raise DriverError(f"no driver is called {name!r}", hint=f"known drivers: {known}")
+
+
+def _load(points: Iterator[EntryPoint]) -> Iterator[tuple[str, Any, str]]:
+    """Load each entry point; (name, value, "") or (name, None, why)."""
+    for point in points:
+        try:
+            yield point.name, point.load(), ""
+        except Exception as error:  # noqa: BLE001 - a foreign package may fail in any way; it must not stop the hub
+            yield point.name, None, f"{type(error).__name__}: {error}"
+
+
+def load_drivers() -> Registry:
+    """Load every driver that an installed distribution offers. Each entry point names one driver value."""
+    drivers: dict[str, Driver] = {}
+    broken: dict[str, str] = {}
+    for name, value, why in _load(iter(entry_points(group=DRIVERS))):
+        if why:
+            broken[name] = why
+        elif not isinstance(value, Driver):
+            broken[name] = f"is a {type(value).__name__}, not a hub_agent.driver.Driver"
+        elif value.name != name:
+            broken[name] = f"the driver calls itself {value.name!r}"
+        elif name in drivers:
+            broken[name] = "two distributions offer this name; the first one found is used"
+        else:
+            drivers[name] = value
+    return Registry(drivers, broken)
+
+
+def load_formats() -> Mapping[str, FormatDecoder]:
+    """Load the wire formats that ``hub-agent decode --jsonl`` answers, merged over all distributions."""
+    formats: dict[str, FormatDecoder] = {}
+    for _name, value, why in _load(iter(entry_points(group=FORMATS))):
+        if not why:
+            formats.update(value)
+    return formats

@@ -1,0 +1,1 @@
+"""Virtual devices that speak the bytes of real ones."""
