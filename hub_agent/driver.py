@@ -19,6 +19,7 @@ from hub_agent.errors import DecodeError
 from hub_agent.model import Code, Reading
 
 __all__ = [
+    "SERIAL",
     "Action",
     "BleLink",
     "Chunk",
@@ -33,7 +34,6 @@ __all__ = [
     "Read",
     "Rejected",
     "SerialLink",
-    "SERIAL",
     "Session",
     "Wait",
     "Warn",
@@ -180,7 +180,7 @@ class BleLink:
     """How to talk to a BLE device; all UUIDs full and lower case.
 
     Attributes:
-        notify: characteristics to subscribe to, in this order; those that the device lacks are passed over unless all are.
+        notify: characteristics to subscribe to, in order; one that the device lacks is passed over, unless it lacks all.
         match: how it advertises.
         read: characteristics read once after connecting, before ``opened``; their values come through ``received``.
         pairing: ``none``; ``bond`` (just works); ``passkey`` (the device shows six digits).

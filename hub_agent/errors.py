@@ -73,7 +73,7 @@ class SealError(HubError):
 class DeliveryError(HubError):
     """The broker cannot be reached, or the link to it died."""
 
-    retry = "later"
+    retry: ClassVar[Retry] = "later"
 
 
 class RefusedError(DeliveryError):
