@@ -180,7 +180,7 @@ class BleLink:
     """How to talk to a BLE device; all UUIDs full and lower case.
 
     Attributes:
-        notify: characteristics to subscribe to, in order; one that the device lacks is passed over, unless it lacks all.
+        notify: characteristics to subscribe to, in order; what the device lacks is passed over, unless that is all.
         match: how it advertises.
         read: characteristics read once after connecting, before ``opened``; their values come through ``received``.
         pairing: ``none``; ``bond`` (just works); ``passkey`` (the device shows six digits).

@@ -1,0 +1,203 @@
+"""The envelopes on the wire: batch, epoch record, confirmation; their clear parts and their signatures. Pure.
+
+Owns: the layout of ``docs/wire.md`` §3 to §5.
+Never: holds a data key, opens a seal, stores or sends.
+
+Signatures (Ed25519, RFC 8032) cover a purpose string, so that none can stand in for another kind.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import cbor2
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from hub_agent.errors import SealError
+from hub_agent.model import ReadingClass
+
+VERSION: Final = 1
+CHAIN_BYTES: Final = 16
+FIRST_LINK: Final = bytes(CHAIN_BYTES)
+PLAIN: Final = 0
+DEFLATE: Final = 1
+
+SIGN_BATCH: Final = b"hub-agent batch v1\0"
+SIGN_EPOCH: Final = b"hub-agent epoch v1\0"
+_SIGN_CONFIRM: Final = b"hub-agent confirm v1\0"
+
+
+class Header(NamedTuple):
+    """The clear part of a batch, in the order of the wire.
+
+    Attributes:
+        version: of the envelope.
+        hub_id: whose.
+        journal: 16 bytes that name the life of one database file.
+        seq: the batch's number in its journal, from 1.
+        span: how many numbers it stands for; the last is ``seq + span - 1``.
+        cls: clinical class of all it holds.
+        items: how many items it holds, so that loss can be counted without opening.
+        epoch: 8 bytes that name the data key.
+        link: digest of the batch before (``seq - 1``), zeros for the first.
+        coding: 0 plain, 1 raw deflate (RFC 1951) before sealing.
+    """
+
+    version: int
+    hub_id: str
+    journal: bytes
+    seq: int
+    span: int
+    cls: ReadingClass
+    items: int
+    epoch: bytes
+    link: bytes
+    coding: int
+
+
+class Batch(NamedTuple):
+    """A batch as it travels and rests: ``CBOR [header, sealed, signature]``."""
+
+    header: Header
+    header_bytes: bytes
+    sealed: bytes
+    signature: bytes
+
+
+def digest(envelope: bytes) -> bytes:
+    """Give the 16 bytes by which the next batch names this one."""
+    return hashlib.sha256(envelope).digest()[:CHAIN_BYTES]
+
+
+def _array(data: bytes, length: int, what: str) -> list[Any]:
+    try:
+        value = cbor2.loads(data)
+    except (cbor2.CBORDecodeError, ValueError, RecursionError) as error:
+        raise SealError(f"{what}: not CBOR") from error
+    if not isinstance(value, list | tuple) or len(value) != length:
+        raise SealError(f"{what}: not an array of {length}")
+    return list(value)
+
+
+def _check_types(values: Sequence[Any], types: Sequence[type], what: str) -> None:
+    for value, kind in zip(values, types, strict=True):
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise SealError(f"{what}: a field has the wrong type")
+
+
+def verify(key: Ed25519PublicKey, signature: bytes, message: bytes, what: str) -> None:
+    """Check a signature.
+
+    Raises:
+        SealError: it does not hold; ``what`` names the thing in the message.
+    """
+    try:
+        key.verify(signature, message)
+    except InvalidSignature as error:
+        raise SealError(f"{what}: the signature does not hold") from error
+
+
+def parse_batch(envelope: bytes) -> Batch:
+    """Read the clear parts of a batch without any key.
+
+    Raises:
+        SealError: not a batch of this version.
+    """
+    parts = _array(envelope, 3, "batch")
+    _check_types(parts, (bytes, bytes, bytes), "batch")
+    fields = _array(parts[0], len(Header._fields), "batch header")
+    _check_types(fields, (int, str, bytes, int, int, int, int, bytes, bytes, int), "batch header")
+    if fields[0] != VERSION:
+        raise SealError(f"batch: version {fields[0]} is not known here")
+    if fields[3] < 1 or fields[4] < 1 or fields[5] not in set(ReadingClass) or fields[9] not in (PLAIN, DEFLATE):
+        raise SealError("batch header: a field is out of range")
+    fields[5] = ReadingClass(fields[5])
+    return Batch(Header(*fields), *parts)
+
+
+class EpochRecord(NamedTuple):
+    """An epoch record as received: who could open it, not yet opened."""
+
+    hub_id: str
+    journal: bytes
+    epoch: bytes
+    wall_ns: int
+    header_bytes: bytes
+    recipients_bytes: bytes
+    signature: bytes
+
+
+def parse_epoch(record: bytes) -> EpochRecord:
+    """Read the clear parts of an epoch record.
+
+    Raises:
+        SealError: not an epoch record of this version.
+    """
+    parts = _array(record, 3, "epoch record")
+    _check_types(parts, (bytes, bytes, bytes), "epoch record")
+    fields = _array(parts[0], 5, "epoch header")
+    _check_types(fields, (int, str, bytes, bytes, int), "epoch header")
+    if fields[0] != VERSION:
+        raise SealError(f"epoch record: version {fields[0]} is not known here")
+    return EpochRecord(*fields[1:], *parts)
+
+
+class Confirmation(NamedTuple):
+    """The NOC's word on one journal.
+
+    Attributes:
+        hub_id: to whom.
+        journal: of which database file.
+        wall_ns: the NOC's clock when it signed; feeds the hub's clock floor.
+        confirmed: ranges (first, last) of batch numbers that are charted for good.
+        wanted: epochs whose record the NOC lacks.
+        refused: (seq, code) of batches that the NOC cannot use.
+    """
+
+    hub_id: str
+    journal: bytes
+    wall_ns: int
+    confirmed: tuple[tuple[int, int], ...] = ()
+    wanted: tuple[bytes, ...] = ()
+    refused: tuple[tuple[int, str], ...] = ()
+
+
+def sign_confirmation(confirmation: Confirmation, key: Ed25519PrivateKey) -> bytes:
+    """Make the signed message of a confirmation."""
+    payload = cbor2.dumps([VERSION, *confirmation])
+    return cbor2.dumps([payload, key.sign(_SIGN_CONFIRM + payload)])
+
+
+def open_confirmation(message: bytes, keys: Sequence[Ed25519PublicKey]) -> Confirmation:
+    """Verify a confirmation against the NOC's current confirmation keys, and read it.
+
+    Raises:
+        SealError: no key's signature holds, or it cannot be read.
+    """
+    payload, signature = _array(message, 2, "confirmation")
+    if not isinstance(payload, bytes) or not isinstance(signature, bytes):
+        raise SealError("confirmation: a field has the wrong type")
+    for key in keys:
+        try:
+            key.verify(signature, _SIGN_CONFIRM + payload)
+            break
+        except InvalidSignature:
+            continue
+    else:
+        raise SealError("confirmation: no known key signed it")
+    fields = _array(payload, 7, "confirmation")
+    if fields[0] != VERSION:
+        raise SealError(f"confirmation: version {fields[0]} is not known here")
+    _, hub_id, journal, wall_ns, confirmed, wanted, refused = fields
+    try:
+        return Confirmation(
+            str(hub_id),
+            bytes(journal),
+            int(wall_ns),
+            tuple((int(first), int(last)) for first, last in confirmed),
+            tuple(bytes(epoch) for epoch in wanted),
+            tuple((int(seq), str(code)) for seq, code in refused),
+        )
+    except (TypeError, ValueError) as error:
+        raise SealError("confirmation: a field cannot be read") from error

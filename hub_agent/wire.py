@@ -1,0 +1,221 @@
+"""The body of a batch: readings in columns and events, as CBOR (RFC 8949). Pure.
+
+Owns: the layout that ``docs/wire.md`` describes, in both directions.
+Never: seals, compresses, stores or sends; judges a value.
+
+Readings of one device with the same measurements, units, decimal exponents and flags form a *group*; within a group
+each number is written as the difference to the one before. A live pulse-oximeter reading costs some five bytes, and
+exact decimals survive, since a column holds integers and its group holds their exponent.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import accumulate, pairwise
+from typing import Any, Final, NamedTuple
+
+import cbor2
+
+from hub_agent.errors import DecodeError
+from hub_agent.model import (
+    Absent,
+    ClockState,
+    Code,
+    DeviceTime,
+    Measurement,
+    Quality,
+    Reading,
+    ReadingClass,
+    ReceivedReading,
+    Samples,
+    Stamp,
+)
+
+_MS: Final = 1_000_000
+_OFFSET_SLACK_MS: Final = 2
+"""Wall minus monotonic may wander so much within one clock entry: rounding, and slewing by NTP."""
+
+
+class Event(NamedTuple):
+    """Something that is not a reading: an alarm transition, a gap, a command's result, a time record.
+
+    Attributes:
+        kind: ``alarm``, ``gap``, ``time``, ``result``, ``security``, ``technical``, ``rejected``, ``start``.
+        stamp: when.
+        fields: JSON-like values (text, whole numbers, booleans, None, bytes, lists, maps).
+    """
+
+    kind: str
+    stamp: Stamp
+    fields: Mapping[str, Any]
+
+
+Item = ReceivedReading | Event
+
+
+class _Clocks:
+    """The clock entries of one batch: (boot, monotonic, wall, synced) that its stamps refer to."""
+
+    def __init__(self) -> None:
+        self.entries: list[list[Any]] = []
+        self._last: tuple[str, ClockState, int, int] | None = None
+
+    def place(self, stamp: Stamp) -> tuple[int, int]:
+        """Give (index of the entry, milliseconds after it), adding an entry when the clock has changed."""
+        boot, monotonic_ns, wall_ns, state = stamp
+        monotonic_ms = monotonic_ns // _MS
+        offset_ms = wall_ns // _MS - monotonic_ms
+        last = self._last
+        if (
+            last is None
+            or last[0] != boot
+            or last[1] is not state
+            or not -_OFFSET_SLACK_MS <= offset_ms - last[2] <= _OFFSET_SLACK_MS
+        ):
+            self.entries.append([bytes.fromhex(boot), monotonic_ms, wall_ns // _MS, state is ClockState.SYNCED])
+            last = self._last = (boot, state, offset_ms, monotonic_ms)
+        return len(self.entries) - 1, monotonic_ms - last[3]
+
+
+def encode(items: Iterable[Item]) -> bytes:
+    """Encode items into the body of one batch; readings come before events, each kind in the order given."""
+    clocks = _Clocks()
+    groups: dict[tuple[Any, ...], list[tuple[int, ReceivedReading]]] = {}
+    events: list[list[Any]] = []
+    for item in items:
+        index, at_ms = clocks.place(item.stamp)
+        if isinstance(item, Event):
+            events.append([item.kind, index, at_ms, item.fields])
+            continue
+        reading = item.reading
+        shape = tuple(
+            (m.code, m.unit, m.absent.value)  # type: ignore[union-attr]  # absent exactly when there is no value
+            if m.value is None
+            else (m.code, m.unit, m.value.as_tuple().exponent)
+            for m in reading.measurements
+        )
+        key = (item.device, index, reading.cls, reading.quality, reading.stored, reading.user, shape)
+        groups.setdefault(key, []).append((at_ms, item))
+    body: dict[str, Any] = {"c": clocks.entries}
+    if groups:
+        body["r"] = [_encode_group(key, rows) for key, rows in groups.items()]
+    if events:
+        body["e"] = events
+    return cbor2.dumps(body)
+
+
+def _encode_group(key: tuple[Any, ...], rows: Sequence[tuple[int, ReceivedReading]]) -> dict[str, Any]:
+    device, index, cls, quality, stored, user, shape = key
+    group: dict[str, Any] = {"d": device, "k": int(cls), "c": index, "m": [list(column) for column in shape]}
+    if quality:
+        group["q"] = int(quality)
+    if stored:
+        group["b"] = True
+    if user is not None:
+        group["u"] = user
+    group["t"] = _differences([at_ms for at_ms, _ in rows])
+    readings = [item.reading for _, item in rows]
+    columns = []
+    for position, (_, _, exponent) in enumerate(shape):
+        if not isinstance(exponent, str):
+            values = [reading.measurements[position].value for reading in readings]
+            columns.append(_differences([int(value.scaleb(-exponent)) for value in values if value is not None]))
+    group["v"] = columns
+    if any(item.name for _, item in rows):
+        group["i"] = [bytes.fromhex(item.name) or None for _, item in rows]
+    if any(reading.measured for reading in readings):
+        group["w"] = [_encode_time(reading.measured) for reading in readings]
+    if any(reading.record is not None for reading in readings):
+        group["s"] = [reading.record for reading in readings]
+    if any(reading.samples for reading in readings):
+        group["x"] = [[_encode_samples(block) for block in reading.samples] for reading in readings]
+    return group
+
+
+def _differences(numbers: Sequence[int]) -> list[int]:
+    return [*numbers[:1], *(b - a for a, b in pairwise(numbers))]
+
+
+def _encode_time(measured: DeviceTime | None) -> list[Any] | None:
+    return None if measured is None else [measured.local.isoformat(), measured.offset_min]
+
+
+def _encode_samples(block: Samples) -> list[Any]:
+    return [block.code, block.unit, str(block.period_s), str(block.scale), list(block.data)]
+
+
+def decode(body: bytes) -> tuple[Item, ...]:
+    """Decode the body of a batch: its readings, group by group, then its events.
+
+    Raises:
+        DecodeError: this is not a body of this version.
+    """
+    try:
+        content = cbor2.loads(body)
+        clocks = [
+            (bytes(boot).hex(), int(at_ms), int(wall_ms), ClockState.SYNCED if synced else ClockState.UNSYNCED)
+            for boot, at_ms, wall_ms, synced in content["c"]
+        ]
+        items: list[Item] = []
+        for group in content.get("r", ()):
+            items.extend(_decode_group(group, clocks))
+        items.extend(
+            Event(kind, _stamp(clocks[index], at_ms), fields) for kind, index, at_ms, fields in content.get("e", ())
+        )
+    except DecodeError:
+        raise
+    except (cbor2.CBORDecodeError, KeyError, IndexError, TypeError, ValueError, ArithmeticError) as error:
+        raise DecodeError(f"batch body: {type(error).__name__}: {error}") from error
+    return tuple(items)
+
+
+def _stamp(clock: tuple[str, int, int, ClockState], at_ms: int) -> Stamp:
+    boot, monotonic_ms, wall_ms, state = clock
+    return Stamp(boot, (monotonic_ms + at_ms) * _MS, (wall_ms + at_ms) * _MS, state)
+
+
+def _decode_group(group: Mapping[str, Any], clocks: Sequence[tuple[str, int, int, ClockState]]) -> Iterator[Item]:
+    clock = clocks[group["c"]]
+    cls = ReadingClass(group["k"])
+    quality = Quality(group.get("q", 0))
+    stored = bool(group.get("b"))
+    user = group.get("u")
+    times = list(accumulate(group["t"]))
+    nothing = [None] * len(times)
+    names, measured = group.get("i", nothing), group.get("w", nothing)
+    records, samples = group.get("s", nothing), group.get("x", nothing)
+    rows = zip(times, _measurements(group, len(times)), names, measured, records, samples, strict=True)
+    for at_ms, measurements, name, time, record, blocks in rows:
+        reading = Reading(
+            cls,
+            measurements,
+            quality,
+            None if time is None else DeviceTime(datetime.fromisoformat(time[0]), time[1]),
+            record,
+            stored,
+            user,
+            tuple(_decode_samples(block) for block in blocks or ()),
+        )
+        yield ReceivedReading(group["d"], reading, _stamp(clock, at_ms), name.hex() if name else "")
+
+
+def _measurements(group: Mapping[str, Any], count: int) -> Iterable[tuple[Measurement, ...]]:
+    """Turn the columns of a group into one tuple of measurements a reading."""
+    shape = group["m"]
+    if not shape:
+        return [()] * count
+    values = iter(group["v"])
+    columns: list[list[Measurement]] = []
+    for code, unit, exponent in shape:
+        if isinstance(exponent, str):
+            columns.append([Measurement(Code(code), unit, None, Absent(exponent))] * count)
+        else:
+            columns.append(
+                [Measurement(Code(code), unit, Decimal(number).scaleb(exponent)) for number in accumulate(next(values))]
+            )
+    return zip(*columns, strict=True)
+
+
+def _decode_samples(block: Sequence[Any]) -> Samples:
+    code, unit, period, scale, data = block
+    return Samples(Code(code), unit, Decimal(period), Decimal(scale), tuple(data))
