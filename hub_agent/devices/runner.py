@@ -1,0 +1,245 @@
+"""Drives one device: connects, feeds its session, performs what the session asks for.
+
+Owns: the loop between a connection and a session, and what is known of the device's link.
+Never: decodes, judges, stores, or lets one device's trouble reach another.
+
+A session that raises, or emits what its driver did not declare, breaks the driver contract: its device is parked.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, assert_never
+
+from hub_agent.clock import Clock
+from hub_agent.devices.link import Connection, Connector
+from hub_agent.driver import (
+    Action,
+    BleLink,
+    Chunk,
+    Driver,
+    Emit,
+    Finished,
+    Moment,
+    Read,
+    Rejected,
+    Session,
+    Wait,
+    Warn,
+    Write,
+)
+from hub_agent.errors import DriverError, HubError
+from hub_agent.model import Reading, Stamp
+from hub_agent.nomenclature import undeclared
+
+REJECTED_KEPT: Final = 64
+"""Bytes of a rejected frame that are kept for diagnosis."""
+REJECTED_PER_MINUTE: Final = 6
+"""Rejected frames a minute that are kept; all are counted."""
+
+State = Literal["waiting", "connected", "parked"]
+
+
+class _Done(Exception):  # noqa: N818 - not an error: the session said Finished
+    """The device has given all it has."""
+
+
+@dataclass(slots=True)
+class DeviceState:
+    """What is known of one device's link, for status and health. No value, no identity.
+
+    Attributes:
+        state: waiting for it, connected, or parked because its driver broke the contract.
+        since_s: monotonic time of the last change.
+        readings: emitted since the start.
+        rejected: frames that no decoder accepted.
+        connections: how often it connected.
+        last_reading_s: monotonic time of the last reading.
+        rssi_dbm: signal strength, where there is one.
+        why: of the last loss, or of being parked.
+        warnings: code → how often.
+    """
+
+    state: State = "waiting"
+    since_s: float = 0.0
+    readings: int = 0
+    rejected: int = 0
+    connections: int = 0
+    last_reading_s: float | None = None
+    rssi_dbm: int | None = None
+    why: str = ""
+    warnings: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """Where a runner's findings go.
+
+    Attributes:
+        take: a reading; returns when it may be acknowledged.
+        rejected: (device, reason, bytes): a frame that no decoder accepted, for diagnosis.
+        event: (device, code): something technicians should know.
+        connection: (device, connected, why): a transition of the link.
+    """
+
+    take: Callable[[str, Reading, Stamp], Awaitable[bool]]
+    rejected: Callable[[str, str, bytes], None]
+    event: Callable[[str, str], None]
+    connection: Callable[[str, bool, str], None]
+
+
+class Runner:
+    """Runs one configured device.
+
+    Args:
+        name: the device's alias.
+        driver: what it is.
+        options: of the configuration, for the session.
+        connector: the way to it.
+        clock: stamps.
+        outlet: where readings and findings go.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        driver: Driver,
+        options: Mapping[str, Any],
+        connector: Connector,
+        clock: Clock,
+        outlet: Outlet,
+    ) -> None:
+        self.name = name
+        self.driver = driver
+        self._options = options
+        self._connector = connector
+        self._clock = clock
+        self._outlet = outlet
+        self._deadline_s: float | None = None
+        self._received_s = 0.0
+        self._kept_at: list[float] = []
+        self.state = DeviceState(since_s=clock.monotonic_s())
+
+    async def run(self) -> None:
+        """Live through one connection; returns when the session is finished.
+
+        Raises:
+            LinkError: the link failed or was lost.
+            DriverError: the driver broke its contract.
+        """
+        try:
+            async with self._connector.connect() as connection:
+                self._change("connected", "")
+                self.state.connections += 1
+                self._outlet.connection(self.name, True, "")  # noqa: FBT003 - the protocol is positional
+                await self._converse(connection)
+        except _Done:
+            self._lost("finished")
+        except HubError as error:
+            self._lost(str(error))
+            raise
+
+    def park(self, why: str) -> None:
+        """Note that this device needs a person."""
+        self._change("parked", why)
+
+    def _lost(self, why: str) -> None:
+        if self.state.state == "connected":
+            self._change("waiting", why)
+            self._outlet.connection(self.name, False, why)  # noqa: FBT003
+        self.state.why = why
+
+    def _change(self, state: State, why: str) -> None:
+        self.state.state, self.state.why = state, why
+        self.state.since_s = self._clock.monotonic_s()
+
+    async def _converse(self, connection: Connection) -> None:
+        self._received_s = self._clock.monotonic_s()
+        session = self._guard(lambda: self.driver.session(self._options))
+        link = self.driver.link
+        self._deadline_s = None
+        if isinstance(link, BleLink) and link.open_before_subscribe:
+            await self._perform(connection, self._ask(session.opened, self._clock.moment()))
+            await asyncio.sleep(link.subscribe_gap_s)
+            await connection.subscribe()
+        else:
+            await connection.subscribe()
+            await self._perform(connection, self._ask(session.opened, self._clock.moment()))
+        while True:
+            await self._perform(connection, await self._next(connection, session))
+            self.state.rssi_dbm = connection.rssi_dbm()
+
+    async def _next(self, connection: Connection, session: Session) -> list[Action]:
+        """Wait for a chunk, or for the silence that the session asked to hear of."""
+        if self._deadline_s is None:
+            chunk = await connection.receive()
+        else:
+            try:
+                async with asyncio.timeout(max(0.0, self._deadline_s - self._clock.monotonic_s())):
+                    chunk = await connection.receive()
+            except TimeoutError:
+                self._deadline_s = None
+                return self._ask(session.silent, self._clock.moment())
+        return self._received(session, chunk)
+
+    def _received(self, session: Session, chunk: Chunk) -> list[Action]:
+        self._received_s = chunk.moment.monotonic_s
+        return self._ask(session.received, chunk)
+
+    def _ask(self, method: Callable[[Any], Iterable[Action]], argument: Chunk | Moment) -> list[Action]:
+        return self._guard(lambda: list(method(argument)))
+
+    def _guard(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the driver returns
+        """Call into the driver; whatever it raises is its own fault and parks this device alone."""
+        try:
+            return call()
+        except Exception as error:
+            raise DriverError(
+                f"driver {self.driver.name!r} raised {type(error).__name__}",
+                hint="its device is parked; report it with the capture",
+            ) from error
+
+    async def _perform(self, connection: Connection, actions: Iterable[Action]) -> None:
+        """Perform actions strictly in order: an emitted reading is durable before the device hears of it."""
+        for action in actions:
+            match action:
+                case Emit(reading):
+                    await self._emit(reading)
+                case Write(channel, data, response):
+                    await connection.write(channel, data, response=response)
+                case Read(channel):
+                    await connection.read(channel)
+                case Wait(seconds):
+                    self._deadline_s = self._clock.monotonic_s() + seconds
+                case Warn(code):
+                    self.state.warnings[code] = self.state.warnings.get(code, 0) + 1
+                    self._outlet.event(self.name, code)
+                case Rejected(reason, data):
+                    self._reject(reason, data)
+                case Finished():
+                    raise _Done
+                case _:
+                    assert_never(action)
+
+    async def _emit(self, reading: Reading) -> None:
+        for measurement in (*reading.measurements, *reading.samples):
+            wrong = undeclared(measurement.code, measurement.unit, self.driver.measures)
+            if wrong:
+                raise DriverError(f"driver {self.driver.name!r}: {wrong}", hint="its device is parked")
+        self.state.readings += 1
+        self.state.last_reading_s = self._clock.monotonic_s()
+        await self._outlet.take(self.name, reading, self._stamp())
+
+    def _stamp(self) -> Stamp:
+        """Stamp with the arrival of the chunk that is being worked on."""
+        stamp = self._clock.stamp()
+        late_ns = max(0, stamp.monotonic_ns - round(self._received_s * 1e9))
+        return stamp._replace(monotonic_ns=stamp.monotonic_ns - late_ns, wall_ns=stamp.wall_ns - late_ns)
+
+    def _reject(self, reason: str, data: bytes) -> None:
+        self.state.rejected += 1
+        now_s = self._clock.monotonic_s()
+        self._kept_at = [at_s for at_s in self._kept_at if now_s - at_s < 60.0]
+        if len(self._kept_at) < REJECTED_PER_MINUTE:
+            self._kept_at.append(now_s)
+            self._outlet.rejected(self.name, reason, data[:REJECTED_KEPT])

@@ -1,0 +1,287 @@
+"""Sends what waits, and lets go of it when the NOC has it.
+
+Owns: the lanes, the resending, the latency figures, what the broker and the NOC said no to.
+Never: reads a device, judges, deletes an unconfirmed batch, or waits for the broker with an alarm in hand.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Literal, Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from hub_agent.clock import Clock
+from hub_agent.envelope import open_confirmation, parse_batch
+from hub_agent.errors import DeliveryError, SealError
+from hub_agent.lanes import Choice, Flight, Lanes
+from hub_agent.latency import Latency
+from hub_agent.logs import get_logger
+from hub_agent.model import ReadingClass
+from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
+from hub_agent.outbox.outbox import Committed, Outbox
+from hub_agent.outbox.store import class_of, seq_of
+from hub_agent.topics import Topics
+
+_log = get_logger("forwarder")
+
+_PAGE: Final = 256
+
+
+class Publisher(Protocol):
+    """The part of a broker link that the forwarder needs."""
+
+    closed: "asyncio.Future[str]"
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> "asyncio.Future[Any]":
+        """Publish at QoS 1; the future gives the PUBACK's reason code."""
+        ...
+
+    def lose(self, why: str) -> None:
+        """Give the link up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How delivery behaves; the configuration's ``[delivery]``.
+
+    Attributes:
+        confirm: who must have a batch before it is deleted: the NOC, or, where the NOC cannot confirm, the broker.
+        on_no_subscribers: whether "no matching subscribers" counts as taken (``accept``) or as not taken (``hold``).
+        resend_s: how long to wait for a confirmation.
+        window: PUBACKs that may be outstanding.
+    """
+
+    confirm: Literal["noc", "broker"] = "noc"
+    on_no_subscribers: Literal["hold", "accept"] = "hold"
+    resend_s: float = 10.0
+    window: int = 20
+
+
+@dataclass(slots=True)
+class Figures:
+    """What delivery has achieved since the start.
+
+    Attributes:
+        latency: by class: received by the hub → confirmed by the NOC, of batches that were sent while fresh.
+        published: received → handed to the broker, the same batches.
+        confirmed: items confirmed.
+        resent: batches sent more than once.
+        refused: batches that the broker or the NOC refused.
+    """
+
+    latency: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
+    published: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
+    confirmed: int = 0
+    resent: int = 0
+    refused: int = 0
+    last_confirmed_s: float | None = None
+
+
+class Forwarder:
+    """Moves batches from the outbox to the NOC.
+
+    Args:
+        outbox: where batches wait.
+        topics: this hub's topic names.
+        confirmation_keys: the NOC's Ed25519 keys whose word lets a batch go.
+        policy: see :class:`Policy`.
+        clock: monotonic time.
+        on_event: is told (code, fields) of what the NOC's technicians should know; never blocks.
+        on_noc_time: is told the NOC's signed wall clock (ns), for the clock floor.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        topics: Topics,
+        confirmation_keys: Sequence[Ed25519PublicKey],
+        policy: Policy,
+        clock: Clock,
+        on_event: Callable[[str, dict[str, Any]], None],
+        on_noc_time: Callable[[int], None] = lambda _wall_ns: None,
+    ) -> None:
+        self._outbox = outbox
+        self._topics = topics
+        self._confirmation_keys = tuple(confirmation_keys)
+        self._policy = policy
+        self._clock = clock
+        self._on_event = on_event
+        self._on_noc_time = on_noc_time
+        self.lanes = Lanes(policy.window, resend_s=policy.resend_s)
+        self.figures = Figures()
+        self._wake = asyncio.Event()
+        self._announced: set[bytes] = set()
+        self._pubacks: dict[asyncio.Future[Any], float] = {}
+
+    def offer(self, batches: list[Committed]) -> None:
+        """Take what was committed just now; called by the intake, never blocks."""
+        self.lanes.add(batches, self._clock.monotonic_s())
+        self._wake.set()
+
+    def urgent(self) -> bool:
+        """Say whether a reconnect should hurry."""
+        return self.lanes.urgent()
+
+    async def run(self, link: Publisher, turned: Callable[[], None] = lambda: None) -> None:
+        """Send over one connection until it is gone.
+
+        Raises:
+            DeliveryError: the link is gone, or the broker does not answer.
+        """
+        self._announced.clear()
+        self._pubacks.clear()
+        self._wake.set()
+        link.closed.add_done_callback(lambda _why: self._wake.set())
+        try:
+            while True:
+                turned()
+                self._wake.clear()
+                await self._send_what_may_go(link)
+                await self._wait(link)
+        finally:
+            self.lanes.disconnected()
+
+    async def _send_what_may_go(self, link: Publisher) -> None:
+        while True:
+            wanted = self.lanes.wants()
+            if wanted is not None:
+                cls, behind = wanted
+                rows = await self._outbox.after(cls, behind, _PAGE)
+                batches = [Committed(row.key, row.items, row.envelope) for row in rows]
+                self.lanes.refill(cls, behind, batches, exhausted=len(rows) < _PAGE)
+            choice = self.lanes.choose(self._clock.monotonic_s())
+            if choice is not None:
+                self._publish(link, choice)
+            elif wanted is None:
+                return
+
+    def _publish(self, link: Publisher, choice: Choice) -> None:
+        batch = choice.batch
+        cls = class_of(batch.key)
+        self._announce_epoch(link, batch)
+        if cls is ReadingClass.ALARM:
+            topic = self._topics.alarm
+        else:
+            topic = self._topics.live if choice.fresh else self._topics.backlog
+        future = link.publish(topic, batch.envelope)
+        now_s = self._clock.monotonic_s()
+        self._pubacks[future] = now_s
+        future.add_done_callback(partial(self._answered, choice))
+        if choice.fresh:
+            for received_ns in batch.received_ns:
+                self.figures.published[cls].add(now_s - received_ns / 1e9)
+
+    def _announce_epoch(self, link: Publisher, batch: Committed) -> None:
+        """Publish the epoch's record before the first batch under it on this connection."""
+        epoch = parse_batch(batch.envelope).header.epoch
+        if epoch in self._announced:
+            return
+        record = self._outbox.epoch_record(epoch)
+        if record is not None:
+            future = link.publish(self._topics.keys, record)
+            self._pubacks[future] = self._clock.monotonic_s()
+            future.add_done_callback(self._key_answered)
+        self._announced.add(epoch)
+
+    def _key_answered(self, future: "asyncio.Future[Any]") -> None:
+        self._pubacks.pop(future, None)
+        if future.cancelled() or future.exception() is not None:
+            return
+        reason = future.result()
+        if reason is not None and reason.is_failure:
+            self._announced.clear()
+            self._refused_by_broker(str(reason))
+
+    def _answered(self, choice: Choice, future: "asyncio.Future[Any]") -> None:
+        """Book a PUBACK. Runs on the event loop."""
+        self._pubacks.pop(future, None)
+        if future.cancelled() or future.exception() is not None:
+            return  # the link is gone; what was not acknowledged goes again on the next one
+        key, reason = choice.batch.key, future.result()
+        self.lanes.acknowledged(key)
+        self._wake.set()
+        if reason is not None and reason.is_failure:
+            self._refused_by_broker(str(reason))
+        elif (
+            reason is not None
+            and reason.value == NO_MATCHING_SUBSCRIBERS
+            and self._policy.on_no_subscribers == "hold"
+        ):
+            self._on_event("no_subscribers", {"seq": seq_of(key)})
+        elif self._policy.confirm == "broker":
+            self._confirmed(seq_of(key), seq_of(key))
+
+    def _refused_by_broker(self, reason: str) -> None:
+        """A refused publish was not delivered: it stays in flight and is sent again when its time is up."""
+        self.figures.refused += 1
+        self._on_event("uplink_refused", {"reason": reason})
+
+    async def _wait(self, link: Publisher) -> None:
+        """Sleep until there may be something to send, a timer is due, or the link is gone."""
+        now_s = self._clock.monotonic_s()
+        due_s = now_s + 1.0
+        resend_s = self.lanes.next_resend_s()
+        if resend_s is not None:
+            due_s = min(due_s, max(resend_s, now_s + 0.05))
+        oldest_s = min(self._pubacks.values(), default=now_s)
+        if now_s - oldest_s > PUBACK_TIMEOUT_S:
+            link.lose(f"no PUBACK within {PUBACK_TIMEOUT_S:g} s")
+        if link.closed.done():
+            raise DeliveryError(link.closed.result())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(due_s - now_s):
+                await self._wake.wait()
+        if link.closed.done():
+            raise DeliveryError(link.closed.result())
+
+    # --- the NOC's word -----------------------------------------------------------------------------------------------
+
+    def confirmation(self, message: Message) -> None:
+        """Take a confirmation: let go of what it names, tell again what the NOC lacks, report what it refuses."""
+        try:
+            word = open_confirmation(message.payload, self._confirmation_keys)
+        except SealError as error:
+            self._on_event("confirmation_rejected", {"why": str(error)})
+            return
+        if word.hub_id != self._topics.hub_id or message.topic != self._topics.confirm or message.retained:
+            self._on_event("confirmation_rejected", {"why": "addressed to another hub, or retained"})
+            return
+        self._on_noc_time(word.wall_ns)
+        if word.journal != self._outbox.journal:
+            return  # of an earlier life of this hub's storage: nothing here has those numbers
+        for first, last in word.confirmed:
+            if 1 <= first <= last <= self._outbox.last_seq:
+                self._confirmed(first, last)
+        if word.wanted:
+            self._announced.difference_update(word.wanted)
+        for seq, code in word.refused:
+            self._refused_by_noc(seq, code)
+        self._wake.set()
+
+    def _confirmed(self, first: int, last: int) -> None:
+        flights = self.lanes.confirmed(first, last)
+        now_s = self._clock.monotonic_s()
+        self.figures.last_confirmed_s = now_s
+        for flight in flights:
+            self.figures.confirmed += flight.batch.items
+            self.figures.resent += flight.attempts > 1
+            self._measure(flight, now_s)
+        self._outbox.confirm(first, last, [flight.batch for flight in flights])
+
+    def _measure(self, flight: Flight, now_s: float) -> None:
+        latency = self.figures.latency[class_of(flight.batch.key)]
+        for received_ns in flight.batch.received_ns:
+            latency.add(now_s - received_ns / 1e9)
+
+    def _refused_by_noc(self, seq: int, code: str) -> None:
+        flight = self.lanes.flights.get(seq)
+        if flight is None:
+            return
+        self.figures.refused += 1
+        self.lanes.set_aside(flight.batch.key)
+        _log.error("batch_refused", seq=seq, code=code)
+        self._on_event("batch_refused", {"seq": seq, "code": code})

@@ -1,0 +1,224 @@
+"""Takes readings in: names them, drops repeats, judges limits, makes them durable, then tells.
+
+Owns: what is received and not yet committed, and when it must be.
+Never: stores by itself (the outbox does), publishes, or lets an alarm wait for anything but its own commit.
+
+Persist, then announce. If persisting fails, the annunciator still sounds, and the error ends the process, whose
+supervisor starts it anew.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from hub_agent.clock import Clock
+from hub_agent.errors import StorageError
+from hub_agent.model import Reading, ReadingClass, ReceivedReading, Stamp
+from hub_agent.outbox.outbox import Committed, Outbox, name_record
+from hub_agent.wire import Event, Item
+
+COMMIT_S: Final[Mapping[ReadingClass, float]] = {
+    ReadingClass.ALARM: 0.0,
+    ReadingClass.EPISODIC: 0.0,
+    ReadingClass.CONTINUOUS: 1.0,
+    ReadingClass.WAVEFORM: 5.0,
+}
+"""The longest that a reading of a class may be in RAM alone: what a power cut can take."""
+
+_PENDING_MAX: Final = 4096
+"""More than this in RAM, and drivers wait for the card."""
+
+
+class Judge(Protocol):
+    """Who decides about alarms; the alarm book."""
+
+    def reading(self, received: ReceivedReading) -> Sequence[Any]:
+        """Judge one reading; give the alarm events that it causes."""
+        ...
+
+    def tick(self, stamp: Stamp) -> Sequence[Any]:
+        """Judge the passing of time; give the alarm events that it causes."""
+        ...
+
+    def next_due_s(self) -> float | None:
+        """Say on the monotonic clock when time alone may cause an event; None when never."""
+        ...
+
+    def state(self) -> bytes:
+        """Give the state that must survive a restart."""
+        ...
+
+
+@dataclass(slots=True)
+class Counts:
+    """What came in since the start; ``stored`` counts readings, of all classes."""
+
+    received: int = 0
+    repeated: int = 0
+    stored: int = 0
+    by_device: dict[str, int] = field(default_factory=dict)
+
+
+class Intake:
+    """The one way into the outbox.
+
+    Args:
+        outbox: where things become durable.
+        judge: the alarm book.
+        clock: stamps and timers.
+        to_wire: turns an alarm event into its sealed form.
+        announce: shows alarm events on the spot; must not block.
+        offer: hands what is durable to the forwarder.
+        commit_s: the commit window of each class.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        judge: Judge,
+        clock: Clock,
+        *,
+        to_wire: Callable[[Any], Event],
+        announce: Callable[[Sequence[Any]], None],
+        offer: Callable[[list[Committed]], None],
+        commit_s: Mapping[ReadingClass, float] = COMMIT_S,
+    ) -> None:
+        self._outbox = outbox
+        self._judge = judge
+        self._clock = clock
+        self._to_wire = to_wire
+        self._announce = announce
+        self._offer = offer
+        self._commit_s = commit_s
+        self._pending: dict[ReadingClass, list[Item]] = {cls: [] for cls in ReadingClass}
+        self._due_s: dict[ReadingClass, float] = {}
+        self._durable: dict[ReadingClass, asyncio.Future[None]] = {}
+        self._unannounced: list[Any] = []
+        self._names: set[str] = set()
+        self._wake = asyncio.Event()
+        self.counts = Counts()
+
+    async def take(self, device: str, reading: Reading, stamp: Stamp) -> bool:
+        """Take one reading; False when the device sent it before.
+
+        Returns once an episodic or stored reading is durable, so that the device may be told; a continuous one at
+        once, unless so much is pending that the device must wait.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
+        self.counts.received += 1
+        name = ""
+        if reading.record is not None or reading.measured is not None:
+            name = name_record(device, (reading.record, reading.measured, reading.user, reading.measurements))
+            if name in self._names or await self._outbox.seen(bytes.fromhex(name)):
+                self.counts.repeated += 1
+                return False
+            self._names.add(name)
+        received = ReceivedReading(device, reading, stamp, name)
+        self.counts.by_device[device] = self.counts.by_device.get(device, 0) + 1
+        self._add(reading.cls, received)
+        self._raise(self._judge.reading(received))
+        if reading.cls <= ReadingClass.EPISODIC or reading.stored or len(self._pending[reading.cls]) >= _PENDING_MAX:
+            await self._until_durable(reading.cls)
+        return True
+
+    def note(self, event: Event, cls: ReadingClass = ReadingClass.ALARM) -> None:
+        """Take something that is not a reading; it becomes durable within its class's window."""
+        self._add(cls, event)
+
+    def _raise(self, events: Sequence[Any]) -> None:
+        """Take alarm events: they go with the readings that caused them, at once."""
+        if events:
+            for event in events:
+                self._add(ReadingClass.ALARM, self._to_wire(event))
+            self._unannounced.extend(events)
+
+    def raise_now(self, events: Sequence[Any]) -> None:
+        """Take alarm events that no reading caused (a link lost, a command's effect)."""
+        self._raise(events)
+
+    def _add(self, cls: ReadingClass, item: Item) -> None:
+        self._pending[cls].append(item)
+        due_s = item.stamp.monotonic_ns / 1e9 + self._commit_s[cls]
+        if cls not in self._due_s or due_s < self._due_s[cls]:
+            self._due_s[cls] = due_s
+            self._wake.set()
+
+    async def _until_durable(self, cls: ReadingClass) -> None:
+        future = self._durable.get(cls)
+        if future is None:
+            future = self._durable[cls] = asyncio.get_running_loop().create_future()
+        self._due_s[cls] = min(self._due_s.get(cls, 0.0), self._clock.monotonic_s())
+        self._wake.set()
+        await asyncio.wait({future})  # several may wait for one commit; none may cancel it for the others
+        future.result()
+
+    async def run(self, turned: Callable[[], None] = lambda: None) -> None:
+        """Commit what is due, for ever; on cancellation, commit everything first.
+
+        Raises:
+            StorageError: a commit failed; alarms in it were announced all the same.
+        """
+        try:
+            while True:
+                turned()
+                await self._sleep()
+                now_s = self._clock.monotonic_s()
+                self._raise(self._judge.tick(self._clock.stamp()))
+                due = {cls for cls, due_s in self._due_s.items() if due_s <= now_s}
+                if ReadingClass.ALARM in due:
+                    # the readings that raised an alarm go in its transaction, with the alarm state
+                    due |= {cls for cls in self._due_s if cls is not ReadingClass.WAVEFORM}
+                if due:
+                    await self._flush(due)
+        finally:
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Commit everything that is pending."""
+        if self._due_s:
+            await self._flush(set(self._due_s))
+
+    async def _sleep(self) -> None:
+        """Wait until something is due or comes in."""
+        self._wake.clear()
+        dues = [*self._due_s.values()]
+        judged_s = self._judge.next_due_s()
+        if judged_s is not None:
+            dues.append(judged_s)
+        delay_s = min((due_s - self._clock.monotonic_s() for due_s in dues), default=1.0)
+        if delay_s > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(delay_s, 1.0)):
+                    await self._wake.wait()
+
+    async def _flush(self, due: set[ReadingClass]) -> None:
+        batches = {cls: self._pending[cls] for cls in due if self._pending[cls]}
+        waiting = [self._durable.pop(cls) for cls in due if cls in self._durable]
+        for cls in due:
+            self._pending[cls] = []
+            self._due_s.pop(cls, None)
+        events, self._unannounced = self._unannounced, []
+        names = [
+            item.name for items in batches.values() for item in items if isinstance(item, ReceivedReading) and item.name
+        ]
+        state = {"alarms": self._judge.state()} if events else {}
+        try:
+            committed = await self._outbox.commit(batches, names=map(bytes.fromhex, names), state=state)
+        except StorageError as error:
+            for future in waiting:
+                future.set_exception(error)
+            raise
+        finally:
+            if events:
+                self._announce(events)
+        self._names.difference_update(names)
+        self.counts.stored += sum(
+            isinstance(item, ReceivedReading) for items in batches.values() for item in items
+        )
+        self._offer(committed)
+        for future in waiting:
+            future.set_result(None)

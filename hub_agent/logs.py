@@ -1,0 +1,53 @@
+"""Logs: events with typed fields, for journald and for people.
+
+Owns: structlog's configuration and the list of fields that may appear in a log.
+Never: lets a field through that is not on the list, so that no vital sign, patient or device identity can slip in.
+
+Log transitions once (down, up), never a line per reading; and only what no caller can be told.
+"""
+
+import sys
+from typing import Any, Final, Literal
+
+import structlog
+
+SAFE_FIELDS: Final = frozenset(
+    {
+        "address_kind", "age_s", "attempt", "attempts", "batches", "bytes", "cause", "channel_count", "class", "clock",
+        "code", "command", "condition", "count", "cut_s", "delay_s", "device", "drained", "driver", "epochs", "error",
+        "event", "hint", "host_state", "items", "jti", "journal", "key", "kid", "level", "lost_s", "mode", "op",
+        "path", "port", "priority", "protocol", "readings", "reason", "release", "revision", "rssi_dbm", "seconds",
+        "seq", "source", "state", "step", "task", "timestamp", "topic", "version", "why",
+    }
+)  # fmt: skip
+"""What a log line may carry. ``device`` is the alias of the configuration, never an address or a serial number."""
+
+
+def _allow_listed(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Drop every field that is not on the list, and say how many were."""
+    kept = {name: value for name, value in event.items() if name in SAFE_FIELDS}
+    if len(kept) < len(event):
+        kept["fields_dropped"] = len(event) - len(kept)
+    return kept
+
+
+def configure(level: str = "info", form: Literal["auto", "json", "console"] = "auto") -> None:
+    """Send logs to standard error: JSON for journald, coloured lines on a terminal."""
+    console = form == "console" or (form == "auto" and sys.stderr.isatty())
+    renderer: Any = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _allow_listed,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def get_logger(task: str) -> Any:  # noqa: ANN401 - structlog's bound loggers are built at run time
+    """Give a logger whose lines say which part of the hub speaks."""
+    return structlog.get_logger(task=task)
