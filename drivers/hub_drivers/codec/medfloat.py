@@ -101,6 +101,6 @@ def read_float32(data: bytes) -> MedicalFloat:
 
 def measured(code: Code, unit: Unit, value: MedicalFloat) -> Measurement:
     """Make a measurement of a medical float: a special value becomes absent, with its reason."""
-    if isinstance(value, Special):
-        return Measurement(code, unit, None, ABSENT[value])
-    return Measurement(code, unit, value)
+    if isinstance(value, Decimal):
+        return Measurement(code, unit, value)
+    return Measurement(code, unit, None, ABSENT[value])

@@ -22,6 +22,7 @@ MEASUREMENT: Final = sig_uuid(0x2A37)
 CONTROL_POINT: Final = sig_uuid(0x2A39)
 
 _RESET_ENERGY: Final = b"\x01"
+_GOOD: Final = Quality.GOOD
 _NO_PULSE: Final = Measurement(mdc.HEART_RATE, "/min", None, Absent.UNKNOWN)
 _TICK_MS: Final = Decimal("0.9765625")  # 1/1024 s
 
@@ -48,7 +49,7 @@ def reading(frame: HeartRateFrame, *, trust_contact: bool = True) -> Reading:
     measurements = (_rate(bpm), *[_interval(ticks) for ticks in rr_1024 if ticks])
     if energy_kj is not None:
         measurements += (Measurement(mdc.ENERGY_EXPENDED, "kJ", Decimal(energy_kj)),)
-    quality = Quality.GOOD if bpm else Quality.SEARCHING
+    quality = _GOOD if bpm else Quality.SEARCHING
     if contact is False and trust_contact:
         # A strap off its wearer goes on sending the last rate for a while.
         quality |= Quality.SENSOR_OFF

@@ -23,6 +23,7 @@ from hub_drivers.pulse_oximeter.frame import (
 
 MEASURES: Final = frozenset({mdc.SPO2, mdc.PULSE_RATE_OXIMETER, mdc.PERFUSION_INDEX})
 
+_GOOD: Final = Quality.GOOD
 _ZERO: Final = Decimal(0)
 _NO_SPO2: Final = Measurement(mdc.SPO2, "%", None, Absent.UNKNOWN)
 _NO_PULSE: Final = Measurement(mdc.PULSE_RATE_OXIMETER, "/min", None, Absent.UNKNOWN)
@@ -34,25 +35,25 @@ def _measurements(
     """Code the values; without either of the two, the device is still searching."""
     saturation = _NO_SPO2 if spo2 == _ZERO else measured(mdc.SPO2, "%", spo2)
     pulse = _NO_PULSE if rate == _ZERO else measured(mdc.PULSE_RATE_OXIMETER, "/min", rate)
-    quality = Quality.SEARCHING if saturation.value is None and pulse.value is None else Quality.GOOD
+    quality = Quality.SEARCHING if saturation.value is None and pulse.value is None else _GOOD
     if pai is None:
         return (saturation, pulse), quality
     return (saturation, pulse, measured(mdc.PERFUSION_INDEX, "%", pai)), quality
 
 
 def _status(measurement_status: int | None, device_status: int | None) -> Quality:
-    quality = Quality.GOOD
-    if measurement_status:
-        quality |= MEASUREMENT_STATUS.quality(measurement_status)
-    if device_status:
-        quality |= DEVICE_STATUS.quality(device_status)
-    return quality
+    if not device_status:
+        return MEASUREMENT_STATUS.quality(measurement_status) if measurement_status else _GOOD
+    quality = DEVICE_STATUS.quality(device_status)
+    return quality | MEASUREMENT_STATUS.quality(measurement_status) if measurement_status else quality
 
 
 def continuous(frame: ContinuousFrame) -> Reading:
     """Make a reading of a value of 2A5F."""
     measurements, quality = _measurements(frame.spo2, frame.pulse_rate, frame.pai)
-    quality |= _status(frame.measurement_status, frame.device_status)
+    status = _status(frame.measurement_status, frame.device_status)
+    if status is not _GOOD:
+        quality |= status
     stored = bool((frame.measurement_status or 0) & FROM_STORAGE)
     return assess(ReadingClass.CONTINUOUS, measurements, quality, stored=stored)
 
@@ -65,7 +66,9 @@ def spot(frame: SpotFrame, *, stored: bool = False) -> Reading:
         stored: whether it answers a request for its memory; the frame's own status may say so too.
     """
     measurements, quality = _measurements(frame.spo2, frame.pulse_rate, frame.pai)
-    quality |= _status(frame.measurement_status, frame.device_status)
+    status = _status(frame.measurement_status, frame.device_status)
+    if status is not _GOOD:
+        quality |= status
     time: DeviceTime | None = None
     if frame.time is not None:
         time = frame.time.device_time()
