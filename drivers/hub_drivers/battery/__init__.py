@@ -1,0 +1,1 @@
+"""Battery Service (180F): the one vital sign of every wireless device."""

@@ -1,0 +1,67 @@
+"""Values whose flags say which fields follow: one compiled ``struct`` for each combination of flags.
+
+Owns: exact lengths; a value that is cut short, or goes on after its last field, is refused.
+Never: interprets a field, or looks at a flag that names none.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from struct import Struct
+from typing import Any, Final
+
+from hub_agent.errors import DecodeError
+
+_KEPT: Final = 64  # layouts a device family uses in practice are a handful; a hostile one may not fill the memory
+
+
+class Layout:
+    """A flag-driven layout, little-endian.
+
+    Args:
+        head: ``struct`` codes of what is always there; the flags come first.
+        optional: (flag bit mask, ``struct`` code) of each optional field in its order on the wire.
+        name: the format's name in errors.
+        width: bytes of flags at the start.
+    """
+
+    __slots__ = ("_compiled", "_head", "_mask", "_name", "_optional", "_width")
+
+    def __init__(self, head: str, *optional: tuple[int, str], name: str, width: int = 1) -> None:
+        self._head = head
+        self._optional = optional
+        self._name = name
+        self._width = width
+        self._mask = 0
+        for mask, _code in optional:
+            self._mask |= mask
+        self._compiled: Callable[[int], Struct] = lru_cache(maxsize=_KEPT)(self._compile)
+
+    def _compile(self, flags: int) -> Struct:
+        """Compile the layout of ``flags``; an absent field takes no byte and unpacks to ``b""``."""
+        return Struct("<" + self._head + "".join(code if flags & mask else "0s" for mask, code in self._optional))
+
+    def size(self, data: bytes) -> int:
+        """Give the length that the flags at the start of ``data`` call for."""
+        return self._compiled(int.from_bytes(data[: self._width], "little") & self._mask).size
+
+    def unpack(self, data: bytes) -> tuple[Any, ...]:
+        """Take ``data`` apart: flags, the other fixed fields, then every optional field, ``b""`` where absent.
+
+        Raises:
+            DecodeError: the length is not the one that the flags call for.
+        """
+        struct = self._compiled(int.from_bytes(data[: self._width], "little") & self._mask)
+        if len(data) != struct.size:
+            raise DecodeError(f"{self._name}: {len(data)} bytes, its flags call for {struct.size}")
+        return struct.unpack(data)
+
+
+def fixed(data: bytes, struct: Struct, name: str) -> tuple[Any, ...]:
+    """Take a value of fixed length apart.
+
+    Raises:
+        DecodeError: the length is another.
+    """
+    if len(data) != struct.size:
+        raise DecodeError(f"{name}: {len(data)} bytes, not {struct.size}")
+    return struct.unpack(data)

@@ -1,0 +1,1 @@
+"""Heart Rate Service (180D): chest straps, watches and arm bands."""

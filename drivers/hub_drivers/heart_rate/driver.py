@@ -1,0 +1,117 @@
+"""Straps and watches of the Bluetooth Heart Rate Profile.
+
+Owns: the driver ``gatt-heart-rate`` and how its frames become readings.
+Never: takes apart bytes; ``frame`` does.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+
+from hub_agent import nomenclature as mdc
+from hub_agent.driver import Action, BleLink, DecodeOnly, Driver, Match, Moment, Session, Write, sig_uuid
+from hub_agent.model import Absent, Measurement, Quality, Reading, ReadingClass
+from hub_agent.registry import Fields, FormatDecoder
+from hub_drivers.battery.frame import BATTERY_LEVEL
+from hub_drivers.battery.frame import reading as battery
+from hub_drivers.codec.plausibility import assess, gated
+from hub_drivers.heart_rate.frame import HeartRateFrame, decode
+
+MEASUREMENT: Final = sig_uuid(0x2A37)
+CONTROL_POINT: Final = sig_uuid(0x2A39)
+
+_RESET_ENERGY: Final = b"\x01"
+_GOOD: Final = Quality.GOOD
+_NO_PULSE: Final = Measurement(mdc.HEART_RATE, "/min", None, Absent.UNKNOWN)
+_TICK_MS: Final = Decimal("0.9765625")  # 1/1024 s
+
+
+@lru_cache(maxsize=1024)
+def _interval(rr_1024: int) -> Measurement:
+    """Give an RR interval in exact milliseconds."""
+    return Measurement(mdc.RR_INTERVAL, "ms", rr_1024 * _TICK_MS)
+
+
+@lru_cache(maxsize=512)
+def _rate(bpm: int) -> Measurement:
+    return Measurement(mdc.HEART_RATE, "/min", Decimal(bpm)) if bpm else _NO_PULSE
+
+
+def reading(frame: HeartRateFrame, *, trust_contact: bool = True) -> Reading:
+    """Turn a frame into a reading. A rate of 0 means that none is found: absent, never zero.
+
+    Args:
+        frame: what the strap sent.
+        trust_contact: False for straps that deny skin contact while worn.
+    """
+    bpm, _supported, contact, energy_kj, rr_1024 = frame
+    measurements = (_rate(bpm), *[_interval(ticks) for ticks in rr_1024 if ticks])
+    if energy_kj is not None:
+        measurements += (Measurement(mdc.ENERGY_EXPENDED, "kJ", Decimal(energy_kj)),)
+    quality = _GOOD if bpm else Quality.SEARCHING
+    if contact is False and trust_contact:
+        # A strap off its wearer goes on sending the last rate for a while.
+        quality |= Quality.SENSOR_OFF
+    return assess(ReadingClass.CONTINUOUS, measurements, quality)
+
+
+class HeartRateSession(DecodeOnly):
+    """Listens; resets the energy counter when asked."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        trust_contact = options.get("contact", "trust") != "ignore"
+        super().__init__(
+            {
+                MEASUREMENT: lambda data: reading(decode(data), trust_contact=trust_contact),
+                BATTERY_LEVEL: battery,
+            }
+        )
+
+    def command(self, name: str, moment: Moment) -> tuple[Action, ...]:
+        """Know ``reset-energy``."""
+        del moment
+        return (Write(CONTROL_POINT, _RESET_ENERGY),) if name == "reset-energy" else ()
+
+
+def _session(options: Mapping[str, Any]) -> Session:
+    return HeartRateSession(options)
+
+
+DRIVER: Final = Driver(
+    name="gatt-heart-rate",
+    title="Bluetooth heart-rate sensors: Polar, Garmin, Wahoo straps, watches that broadcast",
+    link=BleLink(
+        notify=(MEASUREMENT, BATTERY_LEVEL),
+        match=Match(services=(sig_uuid(0x180D),)),
+        read=(BATTERY_LEVEL,),
+    ),
+    measures=frozenset({mdc.HEART_RATE, mdc.RR_INTERVAL, mdc.ENERGY_EXPENDED, mdc.BATTERY}),
+    session=_session,
+    commands=frozenset({"reset-energy"}),
+    options={"contact": '"ignore" for a strap that denies skin contact while it is worn; default "trust"'},
+    cadence_s=1.0,
+    level="decoded",
+    quirks=(
+        "A strap taken off repeats its last rate for seconds with the contact bit cleared.",
+        "Some straps (Wahoo) deny contact while worn: set contact to ignore.",
+    ),
+)
+
+
+def fields(data: bytes) -> Fields:
+    """Give the fields of ``ble.2a37``."""
+    frame = decode(data)
+    return gated(
+        {
+            "heart_rate_bpm": frame.bpm,
+            "contact_supported": frame.contact_supported,
+            "contact_detected": frame.contact,
+            "energy_expended_kj": frame.energy_kj,
+            "rr_1024": list(frame.rr_1024),
+        },
+        reading(frame),
+    )
+
+
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a37": fields}

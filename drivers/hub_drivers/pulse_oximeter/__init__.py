@@ -1,0 +1,1 @@
+"""Pulse Oximeter Service (1822): continuous and spot-check oximeters."""
