@@ -7,5 +7,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from hub_agent.registry import FormatDecoder
+from hub_drivers.nonin_serial import packet as nonin_packet
+from hub_drivers.nonin_serial import summary as nonin_summary
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    **nonin_packet.FORMATS,
+    **nonin_summary.FORMATS,
+}
