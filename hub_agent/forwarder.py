@@ -207,9 +207,7 @@ class Forwarder:
         if reason is not None and reason.is_failure:
             self._refused_by_broker(str(reason))
         elif (
-            reason is not None
-            and reason.value == NO_MATCHING_SUBSCRIBERS
-            and self._policy.on_no_subscribers == "hold"
+            reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._policy.on_no_subscribers == "hold"
         ):
             self._on_event("no_subscribers", {"seq": seq_of(key)})
         elif self._policy.confirm == "broker":

@@ -216,9 +216,7 @@ class Intake:
             if events:
                 self._announce(events)
         self._names.difference_update(names)
-        self.counts.stored += sum(
-            isinstance(item, ReceivedReading) for items in batches.values() for item in items
-        )
+        self.counts.stored += sum(isinstance(item, ReceivedReading) for items in batches.values() for item in items)
         self._offer(committed)
         for future in waiting:
             future.set_result(None)

@@ -7,6 +7,7 @@ Log transitions once (down, up), never a line per reading; and only what no call
 """
 
 import sys
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final, Literal
 
 import structlog
@@ -23,7 +24,7 @@ SAFE_FIELDS: Final = frozenset(
 """What a log line may carry. ``device`` is the alias of the configuration, never an address or a serial number."""
 
 
-def _allow_listed(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def _allow_listed(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Drop every field that is not on the list, and say how many were."""
     kept = {name: value for name, value in event.items() if name in SAFE_FIELDS}
     if len(kept) < len(event):

@@ -37,6 +37,8 @@ REJECTED_KEPT: Final = 64
 REJECTED_PER_MINUTE: Final = 6
 """Rejected frames a minute that are kept; all are counted."""
 
+_MINUTE_S: Final = 60.0
+
 State = Literal["waiting", "connected", "parked"]
 
 
@@ -131,7 +133,7 @@ class Runner:
             async with self._connector.connect() as connection:
                 self._change("connected", "")
                 self.state.connections += 1
-                self._outlet.connection(self.name, True, "")  # noqa: FBT003 - the protocol is positional
+                self._outlet.connection(self.name, True, "")
                 await self._converse(connection)
         except _Done:
             self._lost("finished")
@@ -146,7 +148,7 @@ class Runner:
     def _lost(self, why: str) -> None:
         if self.state.state == "connected":
             self._change("waiting", why)
-            self._outlet.connection(self.name, False, why)  # noqa: FBT003
+            self._outlet.connection(self.name, False, why)
         self.state.why = why
 
     def _change(self, state: State, why: str) -> None:
@@ -187,7 +189,8 @@ class Runner:
         return self._ask(session.received, chunk)
 
     def _ask(self, method: Callable[[Any], Iterable[Action]], argument: Chunk | Moment) -> list[Action]:
-        return self._guard(lambda: list(method(argument)))
+        actions: list[Action] = self._guard(lambda: list(method(argument)))
+        return actions
 
     def _guard(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the driver returns
         """Call into the driver; whatever it raises is its own fault and parks this device alone."""
@@ -222,8 +225,9 @@ class Runner:
                     assert_never(action)
 
     async def _emit(self, reading: Reading) -> None:
-        for measurement in (*reading.measurements, *reading.samples):
-            wrong = undeclared(measurement.code, measurement.unit, self.driver.measures)
+        coded = [(m.code, m.unit) for m in reading.measurements] + [(s.code, s.unit) for s in reading.samples]
+        for code, unit in coded:
+            wrong = undeclared(code, unit, self.driver.measures)
             if wrong:
                 raise DriverError(f"driver {self.driver.name!r}: {wrong}", hint="its device is parked")
         self.state.readings += 1
@@ -239,7 +243,7 @@ class Runner:
     def _reject(self, reason: str, data: bytes) -> None:
         self.state.rejected += 1
         now_s = self._clock.monotonic_s()
-        self._kept_at = [at_s for at_s in self._kept_at if now_s - at_s < 60.0]
+        self._kept_at = [at_s for at_s in self._kept_at if now_s - at_s < _MINUTE_S]
         if len(self._kept_at) < REJECTED_PER_MINUTE:
             self._kept_at.append(now_s)
             self._outlet.rejected(self.name, reason, data[:REJECTED_KEPT])
