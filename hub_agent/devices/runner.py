@@ -30,7 +30,7 @@ from hub_agent.driver import (
 )
 from hub_agent.errors import DriverError, HubError
 from hub_agent.model import Reading, Stamp
-from hub_agent.nomenclature import undeclared
+from hub_agent.nomenclature import BATTERY, undeclared
 
 REJECTED_KEPT: Final = 64
 """Bytes of a rejected frame that are kept for diagnosis."""
@@ -58,6 +58,7 @@ class DeviceState:
         connections: how often it connected.
         last_reading_s: monotonic time of the last reading.
         rssi_dbm: signal strength, where there is one.
+        battery_percent: the newest that it told, where it does.
         why: of the last loss, or of being parked.
         warnings: code → how often.
     """
@@ -69,6 +70,7 @@ class DeviceState:
     connections: int = 0
     last_reading_s: float | None = None
     rssi_dbm: int | None = None
+    battery_percent: int | None = None
     why: str = ""
     warnings: dict[str, int] = field(default_factory=dict)
 
@@ -230,6 +232,9 @@ class Runner:
             wrong = undeclared(code, unit, self.driver.measures)
             if wrong:
                 raise DriverError(f"driver {self.driver.name!r}: {wrong}", hint="its device is parked")
+        for measurement in reading.measurements:
+            if measurement.code == BATTERY and measurement.value is not None:
+                self.state.battery_percent = int(measurement.value)
         self.state.readings += 1
         self.state.last_reading_s = self._clock.monotonic_s()
         await self._outlet.take(self.name, reading, self._stamp())

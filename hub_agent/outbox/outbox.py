@@ -84,6 +84,11 @@ class Outbox:
         """The digest of the newest batch: what the heartbeat shows, so that a clone cannot hide."""
         return self._link
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes on disk."""
+        return self._store.size_bytes()
+
     async def run(self, work: Callable[[Store], T]) -> T:
         """Run something on the writer thread with the store."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
