@@ -9,6 +9,7 @@ supervisor starts it anew.
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -27,6 +28,9 @@ COMMIT_S: Final[Mapping[ReadingClass, float]] = {
 }
 """The longest that a reading of a class may be in RAM alone: what a power cut can take."""
 
+STATE: Final = "alarms"
+"""The name of the alarm state among the outbox's local state."""
+
 _PENDING_MAX: Final = 4096
 """More than this in RAM, and drivers wait for the card."""
 
@@ -42,12 +46,17 @@ class Judge(Protocol):
         """Judge the passing of time; give the alarm events that it causes."""
         ...
 
-    def next_due_s(self) -> float | None:
-        """Say on the monotonic clock when time alone may cause an event; None when never."""
+    def next_due(self) -> int | None:
+        """Say in monotonic nanoseconds when time alone may cause an event; None when never."""
         ...
 
-    def state(self) -> bytes:
-        """Give the state that must survive a restart."""
+    def snapshot(self) -> dict[str, Any]:
+        """Give the state that must survive a restart, JSON-able."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Moves whenever the snapshot does."""
         ...
 
 
@@ -97,6 +106,7 @@ class Intake:
         self._durable: dict[ReadingClass, asyncio.Future[None]] = {}
         self._unannounced: list[Any] = []
         self._names: set[str] = set()
+        self._stored_version = judge.version
         self._wake = asyncio.Event()
         self.counts = Counts()
 
@@ -186,9 +196,9 @@ class Intake:
         """Wait until something is due or comes in."""
         self._wake.clear()
         dues = [*self._due_s.values()]
-        judged_s = self._judge.next_due_s()
-        if judged_s is not None:
-            dues.append(judged_s)
+        judged_ns = self._judge.next_due()
+        if judged_ns is not None:
+            dues.append(judged_ns / 1e9)
         delay_s = min((due_s - self._clock.monotonic_s() for due_s in dues), default=1.0)
         if delay_s > 0:
             with contextlib.suppress(TimeoutError):
@@ -205,7 +215,8 @@ class Intake:
         names = [
             item.name for items in batches.values() for item in items if isinstance(item, ReceivedReading) and item.name
         ]
-        state = {"alarms": self._judge.state()} if events else {}
+        version = self._judge.version
+        state = {} if version == self._stored_version else {STATE: json.dumps(self._judge.snapshot()).encode()}
         try:
             committed = await self._outbox.commit(batches, names=map(bytes.fromhex, names), state=state)
         except StorageError as error:
@@ -215,6 +226,7 @@ class Intake:
         finally:
             if events:
                 self._announce(events)
+        self._stored_version = version
         self._names.difference_update(names)
         self.counts.stored += sum(isinstance(item, ReceivedReading) for items in batches.values() for item in items)
         self._offer(committed)
