@@ -80,6 +80,40 @@ class SystemClock:
         return Moment(stamp.monotonic_ns / 1e9, local)
 
 
+class Floor:
+    """The earliest that it can be now, whatever the wall clock says.
+
+    It rises with signed words of the NOC and is kept over restarts, so that a hub that boots in 1970 neither rejects
+    every certificate nor accepts a command that has expired.
+
+    Args:
+        clock: the hub's clock.
+        built_ns: when this release was made, UTC nanoseconds since 1970.
+    """
+
+    def __init__(self, clock: Clock, built_ns: int = 0) -> None:
+        self._clock = clock
+        self._floor_ns = built_ns
+        self._at_s = clock.monotonic_s()
+
+    def raise_to(self, wall_ns: int) -> None:
+        """Take somebody's signed word for the time; the floor never sinks, and runs on from here."""
+        now_ns = self._now_ns()
+        self._floor_ns, self._at_s = max(wall_ns, now_ns), self._clock.monotonic_s()
+
+    def _now_ns(self) -> int:
+        return self._floor_ns + round((self._clock.monotonic_s() - self._at_s) * 1e9)
+
+    def now(self) -> datetime:
+        """The wall clock, or the floor where that is later."""
+        return max(self._clock.now(), from_ns(self._now_ns()))
+
+    def persistable(self) -> bytes:
+        """Give what to keep over a restart: eight bytes for :meth:`raise_to`."""
+        wall_ns = self._clock.stamp().wall_ns if self._clock.stamp().clock is ClockState.SYNCED else 0
+        return max(wall_ns, self._now_ns()).to_bytes(8, "big")
+
+
 def _read_boot_id() -> str:
     try:
         return _BOOT_ID.read_text(encoding="ascii").replace("-", "").strip()[:16]

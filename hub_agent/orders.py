@@ -3,14 +3,14 @@
 Owns: the limits document in force and the measures that are off for a while.
 Never: verifies a command, records one, or judges a reading.
 
-Off is bounded and comes back by itself; a restart brings it back at once, since forgetting to watch is the graver fault.
+Off is bounded and comes back by itself; a restart brings it back at once: forgetting to watch is the graver fault.
 """
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from hub_agent.alarms.limits import Limit, Priority
 from hub_agent.alarms.watch import AlarmBook
@@ -23,6 +23,11 @@ from hub_agent.nomenclature import by_refid, quantity
 
 STATE: Final = "limits"
 _OFF_CHECK_S: Final = 1.0
+_PRIORITIES: Final[Mapping[Priority, Literal["high", "medium", "low"]]] = {
+    Priority.HIGH: "high",
+    Priority.MEDIUM: "medium",
+    Priority.LOW: "low",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class _Off:
 
 def setting_of(limit: Limit) -> LimitSetting:
     """Spell a limit of the configuration as commands do."""
+    priority: Literal["high", "medium", "low"] = _PRIORITIES[limit.priority]
     return LimitSetting(
         measure=quantity(limit.measure).refid,
         device=limit.device,
@@ -43,7 +49,7 @@ def setting_of(limit: Limit) -> LimitSetting:
         high=limit.high,
         delay_s=round(limit.delay_s),
         hysteresis=limit.hysteresis,
-        priority=limit.priority.name.lower(),
+        priority=priority,
         latching=limit.latching,
         enabled=limit.enabled,
     )
