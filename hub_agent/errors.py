@@ -55,7 +55,7 @@ class DriverError(HubError):
 class LinkError(HubError):
     """The way to a device is gone or refused: unplugged, out of range, connect failed."""
 
-    retry = "later"
+    retry: ClassVar[Retry] = "later"
 
 
 class StorageError(HubError):
