@@ -8,12 +8,12 @@ Owns: start and end. Never: holds logic of its own; a decision that could be tes
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final
 
-from hub_agent.alarms.alarm import AlarmEvent
+from hub_agent.alarms.annunciator import Output
 from hub_agent.clock import Clock, SystemClock
 from hub_agent.config import Config
 from hub_agent.outbox.box import LocalBox
@@ -33,7 +33,7 @@ async def running(
     open_ways: OpenWays,
     *,
     clock: Clock | None = None,
-    announce: Callable[[Sequence[AlarmEvent]], None] = lambda _events: None,
+    outputs: Sequence[Output] = (),
 ) -> AsyncIterator[Agent]:
     """Run a hub for as long as the context is open.
 
@@ -42,7 +42,7 @@ async def running(
         registry: the drivers there are.
         open_ways: opens the ways to devices, as an async context manager of :class:`Ways`.
         clock: the machine's, unless a test brings its own.
-        announce: shows alarm events on the spot.
+        outputs: show and sound the annunciator's signal.
 
     Raises:
         HubError: a part could not be opened.
@@ -53,7 +53,7 @@ async def running(
         outbox = Outbox(build.store(), build.sealer, LocalBox(build.key), clock)
         stack.push_async_callback(outbox.close)
         book = build.book()
-        parts = Parts(build, outbox, book, announce)
+        parts = Parts(build, outbox, book, outputs)
         await parts.restore()
         ways = await stack.enter_async_context(open_ways(config, clock, parts.radio_event))
         runners = [runner for device in config.devices if (runner := parts.runner(device, ways)) is not None]

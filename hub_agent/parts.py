@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 from hub_agent import identity, mqtt, seal, trust
 from hub_agent.alarms.alarm import AlarmEvent
+from hub_agent.alarms.annunciator import Annunciator, Output
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.watch import AlarmBook
 from hub_agent.clock import Clock, Floor
@@ -185,9 +186,7 @@ class Builder:
 class Parts:
     """The built parts and the small pieces of glue between them."""
 
-    def __init__(
-        self, build: Builder, outbox: Outbox, book: AlarmBook, announce: Callable[[Sequence[AlarmEvent]], None]
-    ) -> None:
+    def __init__(self, build: Builder, outbox: Outbox, book: AlarmBook, outputs: Sequence[Output]) -> None:
         config, clock = build.config, build.clock
         self._build = build
         self._config = config
@@ -195,6 +194,11 @@ class Parts:
         self._outbox = outbox
         self._book = book
         self._ledger = CommandLedger(outbox)
+        self._annunciator = Annunciator(
+            outputs,
+            unmonitored_after_s=config.annunciator.unmonitored_after_s,
+            at_ns=clock.stamp().monotonic_ns,
+        )
         self.devices: dict[str, DeviceState] = {}
         self._uplink = Uplink(down_s=clock.monotonic_s())
         policy = Policy(
@@ -207,14 +211,14 @@ class Parts:
             policy,
             clock,
             self._delivery_event,
-            build.floor.raise_to,
+            self._noc_spoke,
         )
         self.intake = Intake(
             outbox,
             book,
             clock,
             to_wire=to_wire,
-            announce=announce,
+            announce=self._announce,
             offer=self.forwarder.offer,
             commit_s={
                 **COMMIT_S,
@@ -373,6 +377,16 @@ class Parts:
             "limits_revision": self._book.revision,
         }
 
+    def _noc_spoke(self, wall_ns: int) -> None:
+        """Take the NOC's signed time: it is there, and it cannot be earlier than that."""
+        self._build.floor.raise_to(wall_ns)
+        self._annunciator.noc_reached(self._clock.stamp().monotonic_ns)
+
+    def _announce(self, _events: Sequence[AlarmEvent] = ()) -> None:
+        """Show how the alarms stand; a broken lamp is reported and keeps nothing else from sounding."""
+        for error in self._annunciator.show(self._book, self._clock.stamp().monotonic_ns):
+            _log.error("annunciator_output_failed", error=type(error).__name__, why=str(error))
+
     # --- commands -----------------------------------------------------------------------------------------------------
 
     def _context(self) -> Context:
@@ -422,6 +436,7 @@ class Parts:
             stamp = self._clock.stamp()
             self._watch_clock(before, stamp)
             before = stamp
+            self._announce()
             now_s = self._clock.monotonic_s()
             if now_s - settled_s >= SETTLE_S:
                 settled_s = now_s
