@@ -155,7 +155,7 @@ def score(observed: Mapping[Parameter, Observed], *, at_s: float, window_s: floa
 
     Returns:
         The total and the risk when all seven inputs are there and fresh; otherwise the points of those that are, and
-        the names of those that are not. SpO2 on scale 2 has no points while it is not known whether oxygen is being given.
+        the names of those that are not. SpO2 on scale 2 has no points while it is unknown whether oxygen is given.
     """
     missing = tuple(one for one in Parameter if one not in observed)
     stale = tuple(one for one in Parameter if one in observed and not 0 <= at_s - observed[one].at_s <= window_s)
