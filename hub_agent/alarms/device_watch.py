@@ -165,9 +165,11 @@ class DeviceWatch:
             self._inhibit(self.watches.values())
         hit: dict[str, set[Code]] = {
             "sensor_off": codes if quality & _SENSOR_OFF else set(),
-            "unusable": codes if quality & _UNUSABLE and not quality & _SENSOR_OFF else set(absent),
+            "unusable": codes if quality & _UNUSABLE else set(absent),
             "low_battery": codes if quality & _LOW_BATTERY else set(),
         }
+        if quality & _SENSOR_OFF:
+            hit["unusable"] = set()  # one trouble, one alarm
         for measurement in reading.measurements:
             if measurement.code == BATTERY and self._battery_low(measurement.value):
                 hit["low_battery"] = hit["low_battery"] | {BATTERY}
