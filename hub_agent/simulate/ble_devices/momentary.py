@@ -3,7 +3,7 @@
 Owns: waking for seconds, sending what is stored, going back to sleep.
 Never: keeps a link longer than it has something to say.
 
-The habits (andengineering/AndroidSampleCode: BleReceivedService.java, for UA-651BLE, UT-201BLE and UC-352BLE): the device
+The habits (andengineering/AndroidSampleCode: BleReceivedService.java, for UA-651BLE, UT-201BLE, UC-352BLE): the device
 advertises for a while after a measurement; it wants its time written before indications are enabled, shows an error and
 ends the link otherwise; then it indicates every stored reading, forgets each that was confirmed, and drops the link.
 """
@@ -14,7 +14,8 @@ from typing import ClassVar, Final
 
 from hub_agent.simulate import encoders
 from hub_agent.simulate.ble_devices.parts import Fault, parse_date_time
-from hub_agent.simulate.ble_devices.peripheral import Peripheral, Properties
+from hub_agent.simulate.ble_devices.gatt import Properties
+from hub_agent.simulate.ble_devices.peripheral import Peripheral
 from hub_agent.simulate.radio.faithful import faithful
 
 _DATE_TIME: Final = "2A08"
@@ -112,6 +113,7 @@ class Momentary(Peripheral):
 
     def on_disconnected(self) -> None:
         """Forget that the time was written on this link."""
+        super().on_disconnected()
         self._time_written = False
         self._progress.set()
 

@@ -9,7 +9,8 @@ from typing import ClassVar, Final
 
 from hub_agent.simulate import encoders
 from hub_agent.simulate.ble_devices.parts import Fault
-from hub_agent.simulate.ble_devices.peripheral import Peripheral, Properties
+from hub_agent.simulate.ble_devices.gatt import Properties
+from hub_agent.simulate.ble_devices.peripheral import Peripheral
 
 SERVICE: Final = "14839AC4-7D7E-415C-9A42-167340CF2339"
 NOTIFY: Final = "0734594A-A8E7-4B1A-A6B1-CD5243059A57"
@@ -38,6 +39,7 @@ class O2Ring(Peripheral):
 
     def on_disconnected(self) -> None:
         """A half-sent request does not outlive its link."""
+        super().on_disconnected()
         self._request = b""
 
     def _on_write(self, piece: bytes) -> None:

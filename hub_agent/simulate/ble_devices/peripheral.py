@@ -1,6 +1,6 @@
 """What all virtual BLE devices share: a radio, a battery, a clock, and ways to misbehave.
 
-Owns: the GATT server, advertising, bonds, the count of what was delivered, and the faults.
+Owns: the life of a device, the count of what it delivered, and the faults.
 Never: knows a format; each device encodes what it says.
 
 ``emitted`` counts readings that really reached the hub's radio: a notification counts once it crossed the air to a
@@ -10,37 +10,24 @@ Bytes spoilt by ``garbage`` and battery levels do not count. One counted reading
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from bumble import hci
-from bumble.att import Attribute
-from bumble.controller import Controller
-from bumble.core import UUID
-from bumble.device import Connection, Device, DeviceConfiguration
-from bumble.gatt import (
-    GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR,
-    Characteristic,
-    CharacteristicValue,
-    Service,
-)
 from bumble.keys import KeyStore
-from bumble.pairing import PairingConfig
 
-from hub_agent.simulate.ble_devices.parts import DeviceClock, Fault, Screen, advertisement, spoil
+from hub_agent.simulate.ble_devices.gatt import Server
+from hub_agent.simulate.ble_devices.parts import DeviceClock, Fault, spoil
 from hub_agent.simulate.radio.air import Air
 from hub_agent.simulate.radio.faithful import faithful
 from hub_agent.simulate.vitals import Vitals, VitalsSource
 
-Properties = Characteristic.Properties
 Job = Callable[[], Awaitable[None]]
-Written = Callable[[bytes], None]
-
-ADVERTISING_MS: Final = 100.0
 
 
-class Peripheral:
+class Peripheral(Server):
     """A virtual device. ``await power_on()``, then let a TaskGroup run ``run()``.
 
     Args:
@@ -52,9 +39,6 @@ class Peripheral:
         passkey: the six digits it shows when it pairs; None pairs without.
     """
 
-    name: ClassVar[str]
-    advertised: ClassVar[str]
-    bonded: ClassVar[bool] = False
     always_on: ClassVar[bool] = True
     """Advertises whenever it is not connected; others wake for a while."""
 
@@ -68,109 +52,33 @@ class Peripheral:
         clock: DeviceClock | None = None,
         passkey: int | None = None,
     ) -> None:
-        self.air = air
-        self.address = address
         self.patient = patient
         self.now_s = now_s
         self.clock = clock or DeviceClock(datetime(2020, 1, 1), now_s)  # noqa: DTZ001 - devices know no time zone
         self.battery = 100
         self.fault = Fault.NONE
         self.emitted = 0
-        self.pairings = 0
-        self._passkey = passkey
-        self._pairable = True
         self._in_flight = 0
-        self._characteristics: dict[str, Characteristic[bytes]] = {}
-        self._subscribed: set[str] = set()
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
-        self.controller = Controller(self.name, link=air)
-        self.device = Device.from_config_with_hci(
-            DeviceConfiguration(
-                name=self.name,
-                address=hci.Address(address),
-                advertising_interval_min=ADVERTISING_MS,
-                advertising_interval_max=ADVERTISING_MS,
-            ),
-            self.controller,
-            self.controller,
-        )
-        self.device.pairing_config_factory = self._pairing_config
-        self.device.on(Device.EVENT_CONNECTION, self._on_connection)
-        self.device.advertising_data = advertisement(self.name, self.advertised)
-        self.build()
+        super().__init__(air, address, passkey=passkey)
 
     # --- for subclasses ----------------------------------------------------------------------------------------------
-
-    def build(self) -> None:
-        """Add the services."""
-        raise NotImplementedError
 
     async def live(self) -> None:
         """Do what the device does by itself, for ever; most measure and send."""
         await asyncio.Event().wait()
 
-    def on_connected(self) -> None:
-        """Take note that there is a link."""
-
-    def on_subscribed(self, channel: str) -> None:
-        """Take note that the hub subscribed to ``channel``."""
-
-    def on_disconnected(self) -> None:
-        """Take note that the link ended."""
-
     def vitals(self) -> Vitals:
         """The patient's state now."""
         return self.patient.vitals(self.now_s())
 
-    def add(self, service: str, *characteristics: Characteristic[bytes]) -> None:
-        """Add a service; on a bonded device subscribing needs encryption."""
-        self.device.add_service(Service(UUID(service), list(characteristics)))
-        if self.bonded or self._passkey is not None:
-            self._protect(characteristics)
-
-    def _protect(self, characteristics: Iterable[Characteristic[bytes]]) -> None:
-        """Bumble makes subscription descriptors open; real bonded devices do not."""
-        needed = (
-            Attribute.Permissions.WRITE_REQUIRES_ENCRYPTION
-            if self._passkey is None
-            else Attribute.Permissions.WRITE_REQUIRES_AUTHENTICATION
-        )
-        spans = [(each.handle, each.end_group_handle) for each in characteristics]
-        for attribute in self.device.gatt_server.attributes:
-            if attribute.type == GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR and any(
-                first < attribute.handle <= last for first, last in spans
-            ):
-                attribute.permissions |= needed
-
-    def characteristic(
-        self,
-        uuid: str,
-        properties: Properties,
-        *,
-        value: bytes = b"",
-        written: Written | None = None,
-        read: Callable[[], bytes] | None = None,
-    ) -> Characteristic[bytes]:
-        """Make a characteristic; ``written`` takes what the hub writes, ``read`` gives a value that changes."""
-        permissions = Attribute.Permissions(0)
-        if properties & Properties.READ:
-            permissions |= Attribute.Permissions.READABLE
-        if properties & (Properties.WRITE | Properties.WRITE_WITHOUT_RESPONSE):
-            permissions |= Attribute.Permissions.WRITEABLE
-        content: bytes | CharacteristicValue[bytes] = value
-        if written is not None or read is not None:
-            content = CharacteristicValue(
-                read=None if read is None else lambda _: read(),
-                write=None if written is None else lambda _, data: written(bytes(data)),
-            )
-        made: Characteristic[bytes] = Characteristic(UUID(uuid), properties, permissions, content)
-        made.on(made.EVENT_SUBSCRIPTION, lambda _, notify, indicate: self._on_subscription(uuid, notify or indicate))
-        self._characteristics[uuid] = made
-        return made
-
     def add_battery(self) -> None:
         """Add the Battery Service (0x180F)."""
         self.add("180F", self.characteristic("2A19", Properties.READ | Properties.NOTIFY, read=self._battery_level))
+
+    def on_disconnected(self) -> None:
+        """What the link held is lost with it."""
+        self._in_flight = 0
 
     def _battery_level(self) -> bytes:
         return bytes([self.battery])
@@ -198,35 +106,6 @@ class Peripheral:
             job = await self._jobs.get()
             await job()
 
-    @property
-    def connected(self) -> bool:
-        """Whether the device believes it has a link."""
-        return bool(self.device.connections)
-
-    def subscribed(self, channel: str) -> bool:
-        """Tell whether the hub subscribed to ``channel`` on this link."""
-        return channel in self._subscribed
-
-    def _on_connection(self, connection: Connection) -> None:
-        connection.on(Connection.EVENT_PAIRING, self._on_pairing)
-        connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
-        self.on_connected()
-
-    def _on_pairing(self, _keys: object) -> None:
-        self.pairings += 1
-
-    def _on_disconnection(self, _reason: int) -> None:
-        self._subscribed.clear()
-        self._in_flight = 0
-        self.on_disconnected()
-
-    def _on_subscription(self, channel: str, wanted: bool) -> None:  # noqa: FBT001 - Bumble's event
-        if wanted:
-            self._subscribed.add(channel)
-            self.on_subscribed(channel)
-        else:
-            self._subscribed.discard(channel)
-
     # --- sending -----------------------------------------------------------------------------------------------------
 
     async def notify(self, channel: str, value: bytes, *, readings: int = 1) -> None:
@@ -237,7 +116,7 @@ class Peripheral:
             value, readings = spoil(value), 0
         if self.air.away(self.controller):
             self._in_flight += readings
-        else:
+        elif self.air.linked(self.controller):
             self.emitted += readings
         await faithful(self.device.notify_subscribers(self._characteristics[channel], value))
 
@@ -264,7 +143,9 @@ class Peripheral:
     async def drop(self) -> None:
         """End the link politely, as devices do that have said all."""
         for connection in tuple(self.device.connections.values()):
-            await faithful(connection.disconnect(hci.HCI_ErrorCode.REMOTE_USER_TERMINATED_CONNECTION_ERROR))
+            with suppress(TimeoutError):  # a link that ended meanwhile never answers
+                async with asyncio.timeout(self.air.supervision_s):
+                    await faithful(connection.disconnect(hci.HCI_ErrorCode.REMOTE_USER_TERMINATED_CONNECTION_ERROR))
 
     # --- misbehaving -------------------------------------------------------------------------------------------------
 
@@ -308,18 +189,8 @@ class Peripheral:
 
     def refuse_pairing(self) -> None:
         """Leave pairing mode."""
-        self._pairable = False
+        self.pairable = False
 
     def set_battery(self, percent: int) -> None:
         """Drain or charge the battery."""
         self.battery = percent
-
-    # --- inside ------------------------------------------------------------------------------------------------------
-
-    def _pairing_config(self, _connection: Connection) -> PairingConfig:
-        return PairingConfig(
-            sc=True,
-            mitm=self._passkey is not None,
-            bonding=True,
-            delegate=Screen(self._passkey, accepts=self._pairable),
-        )

@@ -50,22 +50,30 @@ class Memory:
     def answer(self, request: bytes) -> Answer:
         """Carry out a request."""
         opcode, operator = (*request[:2], 0, 0)[:2]
-        if opcode == _ABORT:
-            return Answer([], encoders.record_response(opcode, _DONE))
         try:
-            if opcode not in {_REPORT, _DELETE, _COUNT}:
-                raise LookupError(_NO_OPCODE)
-            chosen = list(self._choose(operator, request[2:]))
-            if opcode == _COUNT:
-                return Answer([], encoders.record_count(len(chosen)))
-            if not chosen:
-                raise LookupError(_NO_RECORDS)
+            chosen = self._carry_out(opcode, list(self._choose(operator, request[2:])) if opcode != _ABORT else [])
         except LookupError as error:
             return Answer([], encoders.record_response(opcode, int(error.args[0])))
+        if isinstance(chosen, int):
+            return Answer([], encoders.record_count(chosen))
+        return Answer(chosen, encoders.record_response(opcode, _DONE))
+
+    def _carry_out(self, opcode: int, chosen: list[Record]) -> list[Record] | int:
+        """Give the records to report, or their count.
+
+        Raises:
+            LookupError: with the response code that says what is wrong.
+        """
+        if opcode not in {_REPORT, _DELETE, _ABORT, _COUNT}:
+            raise LookupError(_NO_OPCODE)
+        if opcode == _COUNT:
+            return len(chosen)
+        if not chosen and opcode != _ABORT:
+            raise LookupError(_NO_RECORDS)
         if opcode == _DELETE:
             self.records = [record for record in self.records if record not in chosen]
-            chosen = []
-        return Answer(chosen, encoders.record_response(opcode, _DONE))
+            return []
+        return chosen
 
     def _choose(self, operator: int, operand: bytes) -> Iterator[Record]:
         """Pick what operator and operand name.

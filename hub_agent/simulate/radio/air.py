@@ -61,6 +61,14 @@ class Air(LocalLink):
         """Tell whether two controllers cannot hear each other."""
         return one in self._away or other in self._away
 
+    def linked(self, controller: Controller) -> bool:
+        """Tell whether a link of this controller still has its other end."""
+        for peer_address, connection in controller.le_connections.items():
+            peer = self.find_le_controller(peer_address)
+            if peer is not None and connection.self_address in peer.le_connections:
+                return True
+        return False
+
     def deafen(self, controller: Controller) -> None:
         """Let a controller advertise but never answer a connection request."""
         self._deaf.add(controller)
