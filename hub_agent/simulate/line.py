@@ -162,9 +162,22 @@ class Line:
         self._rest, self._rest_readings = b"", 0
 
     def _unread(self) -> int:
+        """Count what the kernel still holds for the hub, by taking it.
+
+        A read that finds nothing first lets the kernel hand over what it has queued; FIONREAD does not (n_tty_read in
+        Linux drivers/tty/n_tty.c).
+        """
         slave = os.open(self._name, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
         try:
-            unread: int = struct.unpack("i", fcntl.ioctl(slave, termios.FIONREAD, bytes(4)))[0]
+            return _drain(slave)
         finally:
             os.close(slave)
-        return unread
+
+
+def _drain(descriptor: int) -> int:
+    count = 0
+    while True:
+        try:
+            count += len(os.read(descriptor, _READ))
+        except BlockingIOError:
+            return count
