@@ -58,6 +58,17 @@ def _why(quality: int) -> Absent:
     return Absent.UNKNOWN
 
 
+def _saturation(spo2: int) -> Measurement:
+    """Give the ready-made measurement; formats with wide fields may send what no table holds."""
+    return _SPO2[spo2] if spo2 < len(_SPO2) else Measurement(SPO2, "%", whole(spo2))
+
+
+def _rate(pulse_rate: int) -> Measurement:
+    return (
+        _PULSE[pulse_rate] if pulse_rate < len(_PULSE) else Measurement(PULSE_RATE_OXIMETER, "/min", whole(pulse_rate))
+    )
+
+
 def perfusion(value: Decimal | None, quality: Quality = Quality.GOOD) -> Measurement:
     """Make a perfusion index in %; None, and whatever comes while there is no signal, is absent."""
     flags = int(quality)
@@ -101,6 +112,6 @@ def oximetry(
         spo2 = pulse_rate = None
     elif implausible(spo2, pulse_rate):
         flags |= Quality.IMPLAUSIBLE
-    saturation = _SPO2[spo2] if spo2 else _NO_SPO2[_why(flags)]
-    pulse = _PULSE[pulse_rate] if pulse_rate else _NO_PULSE[_why(flags)]
+    saturation = _saturation(spo2) if spo2 else _NO_SPO2[_why(flags)]
+    pulse = _rate(pulse_rate) if pulse_rate else _NO_PULSE[_why(flags)]
     return Reading(cls, (saturation, pulse, *more), Quality(flags), measured, record, stored)
