@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -176,10 +176,3 @@ async def bench(noc: Keyring, tmp_path: Path) -> AsyncIterator[Bench]:
     bench = Bench(noc, tmp_path / "outbox.db")
     yield bench
     bench.connection.close()
-
-
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    opened = connect(tmp_path / "outbox.db")
-    yield opened
-    opened.close()
