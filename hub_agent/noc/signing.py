@@ -112,7 +112,10 @@ def sign(claims: Claims, keys: Sequence[RoleKey]) -> bytes:
         The payload for the hub's command topic.
     """
     unused = {"nonce"} if claims.nonce is None else set()
-    text = json.dumps(claims.model_dump(mode="json", exclude=unused), separators=(",", ":"))
+    return _sign(json.dumps(claims.model_dump(mode="json", exclude=unused), separators=(",", ":")), keys)
+
+
+def _sign(text: str, keys: Sequence[RoleKey]) -> bytes:
     headers = [{"alg": ALGORITHM, "kid": key.kid, "typ": TYPE} for key in keys]
     private = {key.kid: OKPKey.import_key(key.private) for key in keys}
     if len(keys) == 1:
