@@ -59,7 +59,6 @@ _BY_PRIORITY: Final = {Priority.HIGH: Shown.HIGH, Priority.MEDIUM: Shown.MEDIUM,
 _ORDER: Final = tuple(Shown)
 
 REPEAT_S: Final = {Shown.HIGH: 5.0, Shown.MEDIUM: 15.0, Shown.UNMONITORED: 15.0, Shown.LOW: 30.0, Shown.CALM: 5.0}
-"""How often outputs are told again. Calm is repeated too: what beats while all is well stops with the hub."""
 """How often outputs are told again. Calm too: what beats while all is well falls still when the hub does."""
 
 

@@ -71,12 +71,16 @@ async def broker(directory: Path) -> AsyncIterator[Broker]:
     mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if mosquitto is not None:
         config = directory / "mosquitto.conf"
-        config.write_text(_MOSQUITTO.format(port=port), encoding="utf-8")  # noqa: ASYNC240 - a few bytes at the start
-        found, command = Broker("mosquitto", port, "5"), (mosquitto, "-c", str(config))
+        config.write_text(_MOSQUITTO.format(port=port), encoding="utf-8")
+        found = Broker("mosquitto", port, "5")
+        command = [mosquitto, "-c", str(config)]
     else:
         config = directory / "amqtt.yaml"
-        config.write_text(_AMQTT.format(port=port), encoding="utf-8")  # noqa: ASYNC240
-        found, command = Broker("amqtt", port, "3.1.1"), (sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(config))
+        config.write_text(_AMQTT.format(port=port), encoding="utf-8")
+        found, command = (
+            Broker("amqtt", port, "3.1.1"),
+            (sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(config)),
+        )
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )

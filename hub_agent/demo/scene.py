@@ -103,7 +103,7 @@ class Scene:
 
     def emitted(self) -> int:
         """Count the readings that the devices really delivered."""
-        return sum(device.emitted for device in (*self.ble.values(), *self.serial.values()))
+        return sum(one.emitted for one in self.ble.values()) + sum(one.emitted for one in self.serial.values())
 
 
 def build(directory: Path, pace: Pace, began: datetime) -> Scene:
@@ -113,14 +113,14 @@ def build(directory: Path, pace: Pace, began: datetime) -> Scene:
     well = Patient(2)
 
     def clock() -> ble_devices.DeviceClock:
-        return ble_devices.DeviceClock(pace.now_s, began)
+        return ble_devices.DeviceClock(began, pace.now_s)
 
     return Scene(
         air,
         {
-            "oximeter": ble_devices.PulseOximeter(air, "F0:00:00:00:00:01", ill, pace.now_s, clock()),
-            "strap": ble_devices.HeartRateStrap(air, "F0:00:00:00:00:02", ill, pace.now_s, clock()),
-            "cuff": ble_devices.Cuff(air, "F0:00:00:00:00:03", ill, pace.now_s, clock()),
+            "oximeter": ble_devices.PulseOximeter(air, "F0:00:00:00:00:01", ill, pace.now_s, clock=clock()),
+            "strap": ble_devices.HeartRateStrap(air, "F0:00:00:00:00:02", ill, pace.now_s, clock=clock()),
+            "cuff": ble_devices.Cuff(air, "F0:00:00:00:00:03", ill, pace.now_s, clock=clock()),
         },
         {"bedside": VirtualSerial("nonin", directory / "bedside", well, began, pace)},
     )
