@@ -70,7 +70,7 @@ class Server:
         self.device.advertising_data = advertisement(self.name, self.advertised)
         self.build()
 
-    # --- for subclasses --------------------------------------------------------------------------------------------------
+    # --- for subclasses -----------------------------------------------------------------------------------------------
 
     def build(self) -> None:
         """Add the services."""
@@ -131,7 +131,7 @@ class Server:
         self._characteristics[uuid] = made
         return made
 
-    # --- the link --------------------------------------------------------------------------------------------------------
+    # --- the link -----------------------------------------------------------------------------------------------------
 
     @property
     def connected(self) -> bool:

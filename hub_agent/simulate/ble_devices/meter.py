@@ -7,8 +7,8 @@ Never: sends a measurement unasked, except one taken while the hub listens.
 from typing import ClassVar, Final
 
 from hub_agent.simulate import encoders
-from hub_agent.simulate.ble_devices.parts import Fault
 from hub_agent.simulate.ble_devices.gatt import Properties
+from hub_agent.simulate.ble_devices.parts import Fault
 from hub_agent.simulate.ble_devices.peripheral import Peripheral
 from hub_agent.simulate.ble_devices.records import CONTROL_POINT, Memory, Record
 

@@ -13,8 +13,8 @@ from abc import abstractmethod
 from typing import ClassVar, Final
 
 from hub_agent.simulate import encoders
-from hub_agent.simulate.ble_devices.parts import Fault, parse_date_time
 from hub_agent.simulate.ble_devices.gatt import Properties
+from hub_agent.simulate.ble_devices.parts import Fault, parse_date_time
 from hub_agent.simulate.ble_devices.peripheral import Peripheral
 from hub_agent.simulate.radio.faithful import faithful
 

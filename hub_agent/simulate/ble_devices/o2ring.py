@@ -8,8 +8,8 @@ import struct
 from typing import ClassVar, Final
 
 from hub_agent.simulate import encoders
-from hub_agent.simulate.ble_devices.parts import Fault
 from hub_agent.simulate.ble_devices.gatt import Properties
+from hub_agent.simulate.ble_devices.parts import Fault
 from hub_agent.simulate.ble_devices.peripheral import Peripheral
 
 SERVICE: Final = "14839AC4-7D7E-415C-9A42-167340CF2339"

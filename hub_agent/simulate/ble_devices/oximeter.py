@@ -8,8 +8,8 @@ import asyncio
 from typing import ClassVar, Final
 
 from hub_agent.simulate import encoders
-from hub_agent.simulate.ble_devices.parts import Fault
 from hub_agent.simulate.ble_devices.gatt import Properties
+from hub_agent.simulate.ble_devices.parts import Fault
 from hub_agent.simulate.ble_devices.peripheral import Peripheral
 from hub_agent.simulate.ble_devices.records import CONTROL_POINT, Memory, Record
 

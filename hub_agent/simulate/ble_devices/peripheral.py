@@ -18,7 +18,7 @@ from typing import ClassVar
 from bumble import hci
 from bumble.keys import KeyStore
 
-from hub_agent.simulate.ble_devices.gatt import Server
+from hub_agent.simulate.ble_devices.gatt import Properties, Server
 from hub_agent.simulate.ble_devices.parts import DeviceClock, Fault, spoil
 from hub_agent.simulate.radio.air import Air
 from hub_agent.simulate.radio.faithful import faithful

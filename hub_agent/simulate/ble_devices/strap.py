@@ -7,8 +7,8 @@ import asyncio
 from typing import ClassVar
 
 from hub_agent.simulate import encoders
-from hub_agent.simulate.ble_devices.parts import Fault
 from hub_agent.simulate.ble_devices.gatt import Properties
+from hub_agent.simulate.ble_devices.parts import Fault
 from hub_agent.simulate.ble_devices.peripheral import Peripheral
 
 

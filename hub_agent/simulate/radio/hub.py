@@ -20,7 +20,7 @@ from bleak.exc import (
     BleakDBusError,
     BleakError,
 )
-from bumble import hci
+from bumble import core, hci
 from bumble.device import Advertisement, Device, DeviceConfiguration
 from bumble.device import Connection as BumbleConnection
 from bumble.pairing import PairingConfig, PairingDelegate
@@ -80,7 +80,7 @@ class Hub:
     async def power_off(self) -> None:
         """Switch the adapter off: every link ends without a word to the peer, which sees a supervision time-out."""
         self.powered = False
-        with suppress(hci.HCI_Error):
+        with suppress(hci.HCI_Error, core.CommandTimeoutError):  # whoever was cancelled may have left a command open
             await faithful(self.device.stop_scanning())
         self._controller.link.drop(self._controller)
 
