@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from joserfc import jws
-from joserfc.jwk import OKPKey
 from joserfc.util import urlsafe_b64encode
 
 from hub_agent.commands.record import Row, Seen, State
 from hub_agent.commands.refusal import Refusal
 from hub_agent.commands.verify import MAX_BYTES, Context
 from hub_agent.model import ClockState
+from hub_agent.noc import signing
 from hub_agent.trust import Role
 
 if TYPE_CHECKING:
@@ -43,27 +42,16 @@ class Message:
         if self.break_issuer:
             self.claims["iss"] = next(role for role in Role if role not in self.signers)
         keys = self.bench.keys(*self.signers)
-        headers = [{"alg": "Ed25519", "kid": key.kid, "typ": "hub-cmd+jws"} | self.header for key in keys]
-        private = {key.kid: OKPKey.import_key(key.private) for key in keys}
-        signed = [
-            jws.serialize_compact(
-                good | {"alg": "Ed25519"}, json.dumps(self.claims), private[good["kid"]], algorithms=["Ed25519"]
-            ).split(".")
-            for good in ({"alg": "Ed25519", "kid": key.kid, "typ": "hub-cmd+jws"} for key in keys)
-        ]
-        if self.header:  # a header that was changed after signing
-            signed = [
-                [urlsafe_b64encode(json.dumps(header).encode()).decode(), payload, signature]
-                for header, (_, payload, signature) in zip(headers, signed, strict=True)
-            ]
-        payload = {
-            "payload": signed[0][1],
-            "signatures": [{"protected": protected, "signature": signature} for protected, _, signature in signed],
-        }
+        claims, signatures = "", []
+        for key in keys:
+            protected, claims, signature = signing._sign(json.dumps(self.claims), [key]).decode().split(".")
+            if self.header:  # changed after signing
+                header = {"alg": "Ed25519", "kid": key.kid, "typ": "hub-cmd+jws"} | self.header
+                protected = urlsafe_b64encode(json.dumps(header).encode()).decode()
+            signatures.append({"protected": protected, "signature": signature})
+        payload = json.dumps({"payload": claims, "signatures": signatures}).encode()
         seen = Seen(self.known, {key.kid: self.mark for key in keys} if self.mark else {})
-        return self.bench.code_of(
-            self.spoil(json.dumps(payload).encode()), self.context, seen, topic=self.topic, retained=self.retained
-        )
+        return self.bench.code_of(self.spoil(payload), self.context, seen, topic=self.topic, retained=self.retained)
 
 
 Fault = Callable[[Message], None]
