@@ -16,9 +16,9 @@ from hub_agent.commands.claims import LimitSetting
 from hub_agent.commands.desk import Desk
 from hub_agent.commands.keys import command_keys
 from hub_agent.commands.ops import OPS
-from hub_agent.commands.record import CommandResult, SecurityEvent
-from hub_agent.commands.verify import Context
-from hub_agent.errors import HubError
+from hub_agent.commands.record import CommandResult, SecurityEvent, Seen, VerifiedCommand
+from hub_agent.commands.verify import Context, authenticate, authorise, interpret
+from hub_agent.errors import CommandError, HubError
 from hub_agent.model import ClockState
 from hub_agent.noc import signing
 from hub_agent.noc.keyring import Keyring, keygen
@@ -29,6 +29,7 @@ from hub_agent.trust import Role
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HUB = "hub-0001"
 TOPIC = f"hubs/v1/{HUB}/down/commands"
+NEW = Seen(None, {})
 SESSION = "5e" * 16
 
 SPO2 = "MDC_PULS_OXIM_SAT_O2"
@@ -93,6 +94,7 @@ class Bench:
         )
 
     async def _run(self, work: Callable[[sqlite3.Connection], T], /) -> T:
+        await asyncio.sleep(0)  # others get their turn, as they do while the writing thread works
         return work(self.connection)
 
     async def _event(self, event: SecurityEvent) -> None:
@@ -135,6 +137,34 @@ class Bench:
 
     def sign(self, claims: dict[str, Any], *roles: str) -> bytes:
         return signing._sign(json.dumps(claims), self.keys(*(roles or (claims["iss"],))))
+
+    def verify(
+        self,
+        payload: bytes,
+        context: Context | None = None,
+        seen: Seen = NEW,
+        *,
+        topic: str = TOPIC,
+        retained: bool = False,
+    ) -> VerifiedCommand:
+        """All the steps of verification, without the desk."""
+        context = context or self.context
+        signed = authenticate(payload, topic, context, retained=retained)
+        return authorise(interpret(signed, context), seen, context)
+
+    def code_of(
+        self,
+        payload: bytes,
+        context: Context | None = None,
+        seen: Seen = NEW,
+        *,
+        topic: str = TOPIC,
+        retained: bool = False,
+    ) -> str:
+        """The code with which verification refuses."""
+        with pytest.raises(CommandError) as refusal:
+            self.verify(payload, context, seen, topic=topic, retained=retained)
+        return refusal.value.code
 
     async def send(self, payload: bytes, topic: str = TOPIC, *, retained: bool = False, duplicate: bool = False) -> str:
         outcome = await self.desk.receive(payload, topic, retained=retained, duplicate=duplicate)

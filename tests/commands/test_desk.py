@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hub_agent.commands.desk import Desk
+from hub_agent.commands.desk import WAITING, Desk
 from hub_agent.commands.gate import REPORT_EVERY_S, SIGNER, STRANGERS
 from hub_agent.commands.refusal import Refusal
 from hub_agent.errors import LinkError, StorageError
@@ -76,6 +76,13 @@ async def test_two_at_once_are_one(bench: "Bench") -> None:
     assert sorted(task.result() for task in outcomes) == ["accepted", *[Refusal.REPLAYED] * 4]
     await bench.drain()
     assert bench.ran == ["ping"]
+
+
+async def test_of_a_crowd_at_once_as_many_are_taken_as_can_wait(bench: "Bench") -> None:
+    payloads = [bench.sign(bench.claims()) for _ in range(WAITING + 4)]
+    async with asyncio.TaskGroup() as group:
+        outcomes = [group.create_task(bench.send(payload)) for payload in payloads]
+    assert [task.result() for task in outcomes] == ["accepted"] * WAITING + [Refusal.BUSY] * 4
 
 
 async def test_an_event_tells_only_what_is_proven(bench: "Bench") -> None:

@@ -45,8 +45,9 @@ def test_every_signing_key_is_the_one_in_the_bundle(noc: Keyring) -> None:
         entry.key().verify(key.private.sign(b"command"), b"command")
 
 
-def test_nobody_else_can_read_it_whatever_the_umask(tmp_path: Path) -> None:
-    before = os.umask(0)
+@pytest.mark.parametrize("umask", [0, 0o277])
+def test_nobody_else_can_read_it_whatever_the_umask(umask: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
     try:
         ring = keygen(tmp_path / "keys")
     finally:
