@@ -210,6 +210,32 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         typer.echo(line)
 
 
+@app.command()
+@_told
+def demo(
+    seconds: Annotated[float | None, typer.Option("--seconds", metavar="N", min=1, help="End after N seconds.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="No screen; the last line is one JSON object.")] = False,
+    cut_for: Annotated[float, typer.Option("--cut", metavar="N", min=0, help="Cut the broker for N seconds.")] = 0.0,
+    cut_at: Annotated[float, typer.Option("--cut-at", metavar="N", min=0, help="When to cut it.")] = 20.0,
+) -> None:
+    """Show everything on this machine: virtual devices, agent, broker, NOC. No root, no hardware.
+
+    Example: hub-agent demo --seconds 60 --json --cut 20
+    """
+    try:
+        from hub_agent.demo import show
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the demo needs {error.name}", hint="pip install 'hub-agent[demo]', or scripts/demo"
+        ) from None
+    if as_json and seconds is None:
+        raise ConfigError("--json needs --seconds", hint="hub-agent demo --seconds 60 --json")
+    summary = show.run(show.Plan(seconds, as_json, cut_at, cut_for))
+    typer.echo(json.dumps(summary))
+    if summary["lost"] or summary["duplicates"] or summary["confirmed"] != summary["stored"]:
+        raise typer.Exit(1)
+
+
 def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `hub-agent drivers | head` ends quietly

@@ -69,6 +69,7 @@ class Figures:
         latency: by class: received by the hub → confirmed by the NOC, of batches that were sent while fresh.
         published: received → handed to the broker, the same batches.
         confirmed: items confirmed.
+        confirmed_readings: those of them that are readings: all but class alarm, which holds events only.
         resent: batches sent more than once.
         refused: batches that the broker or the NOC refused.
     """
@@ -76,6 +77,7 @@ class Figures:
     latency: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
     published: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
     confirmed: int = 0
+    confirmed_readings: int = 0
     resent: int = 0
     refused: int = 0
     last_confirmed_s: float | None = None
@@ -266,6 +268,8 @@ class Forwarder:
         self.figures.last_confirmed_s = now_s
         for flight in flights:
             self.figures.confirmed += flight.batch.items
+            if class_of(flight.batch.key) is not ReadingClass.ALARM:
+                self.figures.confirmed_readings += flight.batch.items
             self.figures.resent += flight.attempts > 1
             self._measure(flight, now_s)
         self._outbox.confirm(first, last, [flight.batch for flight in flights])

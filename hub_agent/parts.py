@@ -8,11 +8,13 @@ import asyncio
 import json
 import os
 import secrets
+import sqlite3
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
 
 from hub_agent import identity, mqtt, seal, trust
 from hub_agent.alarms.alarm import AlarmEvent
@@ -36,7 +38,8 @@ from hub_agent.logs import get_logger
 from hub_agent.model import ClockState, ReadingClass, Stamp
 from hub_agent.orders import STATE as LIMITS
 from hub_agent.orders import Orders
-from hub_agent.outbox.command_ledger import CommandLedger
+from hub_agent.outbox import ledger
+from hub_agent.outbox.ledger import CommandLedger
 from hub_agent.outbox.outbox import Outbox
 from hub_agent.outbox.store import Store
 from hub_agent.registry import Registry
@@ -48,6 +51,8 @@ from hub_agent.wire import Event
 _log = get_logger("app")
 
 SETTLE_S: Final = 60.0
+
+T = TypeVar("T")
 
 
 class Ways(Protocol):
@@ -193,7 +198,7 @@ class Parts:
         self._clock = clock
         self._outbox = outbox
         self._book = book
-        self._ledger = CommandLedger(outbox)
+        self._ledger = CommandLedger(self._on_connection)
         self._annunciator = Annunciator(
             outputs,
             unmonitored_after_s=config.annunciator.unmonitored_after_s,
@@ -298,6 +303,10 @@ class Parts:
 
     def _snapshot(self) -> Mapping[str, Any]:
         return self.health.snapshot()
+
+    async def _on_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a piece of the command ledger on the outbox's thread."""
+        return await self._outbox.run(lambda store: store.on_connection(work))
 
     # --- devices ------------------------------------------------------------------------------------------------------
 
@@ -442,7 +451,7 @@ class Parts:
                 settled_s = now_s
                 await self._outbox.settle()
                 await self._outbox.save("floor", self._build.floor.persistable())
-                await self._ledger.prune(self._build.floor.now())
+                await self._on_connection(partial(ledger.prune, now=self._build.floor.now()))
             await asyncio.sleep(1.0)
 
     def _watch_clock(self, before: Stamp | None, stamp: Stamp) -> None:

@@ -77,10 +77,8 @@ async def broker(directory: Path) -> AsyncIterator[Broker]:
     else:
         config = directory / "amqtt.yaml"
         config.write_text(_AMQTT.format(port=port), encoding="utf-8")
-        found, command = (
-            Broker("amqtt", port, "3.1.1"),
-            (sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(config)),
-        )
+        found = Broker("amqtt", port, "3.1.1")
+        command = [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(config)]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )

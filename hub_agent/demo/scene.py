@@ -105,6 +105,12 @@ class Scene:
         """Count the readings that the devices really delivered."""
         return sum(one.emitted for one in self.ble.values()) + sum(one.emitted for one in self.serial.values())
 
+    def measure(self) -> None:
+        """Let somebody take a blood pressure."""
+        cuff = self.ble["cuff"]
+        if isinstance(cuff, ble_devices.Momentary):
+            cuff.measure()
+
 
 def build(directory: Path, pace: Pace, began: datetime) -> Scene:
     """Make patients and devices; the first patient's oxygen falls, the second is well."""

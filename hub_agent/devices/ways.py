@@ -6,6 +6,7 @@ Never: runs a device, or opens a radio that no device needs.
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from hub_agent.clock import Clock
@@ -48,6 +49,8 @@ class DeviceWays:
                         f"device {device.name}: driver {driver.name} is reached by BLE",
                         hint="give its address; `hub-agent devices scan` shows it",
                     )
+                if device.pairing is not None:
+                    link = replace(link, pairing=device.pairing)
                 return self._radio.connector(device.name, device.address, link)
             case SerialLink():
                 return SerialConnector(link, self._port(device, link), self._clock)

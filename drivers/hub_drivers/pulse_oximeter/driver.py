@@ -88,6 +88,7 @@ DRIVER: Final = Driver(
         notify=(CONTINUOUS, SPOT_CHECK, CONTROL_POINT, BATTERY_LEVEL),
         match=Match(services=(sig_uuid(0x1822),)),
         read=(FEATURES, BATTERY_LEVEL),
+        pairing="bond",  # the profile recommends it, and its sensors insist
     ),
     measures=MEASURES | {mdc.BATTERY},
     session=_session,
