@@ -1,0 +1,70 @@
+"""What a change of limits needs beside a good signature.
+
+Owns: when two people must sign, what is out of bounds, and what the limits in force forbid.
+Never: applies a change.
+
+``limits.set`` carries the whole set, so a limit can be lost by not being named. Dual control therefore looks at what
+is in force *now*: whoever takes the high-priority alarm away, by whatever words, needs a second person.
+"""
+
+from collections.abc import Sequence
+
+from hub_agent.commands import limits_bounds
+from hub_agent.commands.claims import Args, LimitSetting, LimitsOff, LimitsOn, LimitsSet
+from hub_agent.commands.refusal import Refusal
+from hub_agent.errors import CommandError
+
+
+def needs_two(args: Args, in_force: Sequence[LimitSetting]) -> bool:
+    """Tell whether these arguments silence a high-priority alarm.
+
+    Args:
+        args: of any op.
+        in_force: the limits as they are now.
+    """
+    if isinstance(args, LimitsOff):
+        return any(limit.priority == "high" and limit.enabled for limit in _matching(args, in_force))
+    if isinstance(args, LimitsSet):
+        wanted = {limit.key: limit for limit in args.limits}
+        lost = any(_silences(limit, wanted.get(limit.key)) for limit in in_force)
+        return lost or any(limit.priority == "high" and not limit.enabled for limit in args.limits)
+    return False
+
+
+def check(args: Args, in_force: Sequence[LimitSetting], revision: int) -> None:
+    """Hold the arguments against the clinical bounds and the limits in force.
+
+    Args:
+        args: of any op; those that are not about limits pass.
+        in_force: the limits as they are now.
+        revision: of the document in force, 0 for none.
+
+    Raises:
+        CommandError: ``out_of_bounds``, ``stale_revision`` or ``state_forbids``.
+    """
+    if isinstance(args, LimitsSet):
+        for limit in args.limits:
+            limits_bounds.check(limit)
+        if args.revision <= revision:
+            raise CommandError(Refusal.STALE_REVISION, f"limits revision {revision} is in force, this is not newer")
+    elif isinstance(args, LimitsOff | LimitsOn) and not _matching(args, in_force):
+        raise CommandError(Refusal.STATE_FORBIDS, f"no limit on {args.measure} is in force for that device")
+
+
+def _matching(args: LimitsOff | LimitsOn, in_force: Sequence[LimitSetting]) -> list[LimitSetting]:
+    return [
+        limit
+        for limit in in_force
+        if limit.measure == args.measure and (None in {limit.device, args.device} or limit.device == args.device)
+    ]
+
+
+def _silences(before: LimitSetting, after: LimitSetting | None) -> bool:
+    """Whether a high-priority alarm that could sound before cannot after; its priority is part of the key."""
+    if before.priority != "high" or not before.enabled:
+        return False
+    if after is None or not after.enabled:
+        return True
+    lost_low = before.low is not None and after.low is None
+    lost_high = before.high is not None and after.high is None
+    return lost_low or lost_high
