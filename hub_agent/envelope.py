@@ -18,7 +18,11 @@ from hub_agent.errors import SealError
 from hub_agent.model import ReadingClass
 
 VERSION: Final = 1
+JOURNAL_BYTES: Final = 16
+EPOCH_BYTES: Final = 8
 CHAIN_BYTES: Final = 16
+SEQ_END: Final = 1 << 53
+"""Batch numbers stay below it: every language and database holds them exactly."""
 FIRST_LINK: Final = bytes(CHAIN_BYTES)
 PLAIN: Final = 0
 DEFLATE: Final = 1
@@ -110,10 +114,16 @@ def parse_batch(envelope: bytes) -> Batch:
     _check_types(fields, (int, str, bytes, int, int, int, int, bytes, bytes, int), "batch header")
     if fields[0] != VERSION:
         raise SealError(f"batch: version {fields[0]} is not known here")
-    if fields[3] < 1 or fields[4] < 1 or fields[5] not in set(ReadingClass) or fields[9] not in (PLAIN, DEFLATE):
+    header = Header(*fields)
+    if (
+        not (header.seq >= 1 and header.span >= 1 and header.seq + header.span <= SEQ_END)
+        or header.cls not in set(ReadingClass)
+        or not 0 <= header.items < SEQ_END
+        or header.coding not in (PLAIN, DEFLATE)
+        or (len(header.journal), len(header.epoch), len(header.link)) != (JOURNAL_BYTES, EPOCH_BYTES, CHAIN_BYTES)
+    ):
         raise SealError("batch header: a field is out of range")
-    fields[5] = ReadingClass(fields[5])
-    return Batch(Header(*fields), *parts)
+    return Batch(header._replace(cls=ReadingClass(header.cls)), *parts)
 
 
 class EpochRecord(NamedTuple):
@@ -140,6 +150,8 @@ def parse_epoch(record: bytes) -> EpochRecord:
     _check_types(fields, (int, str, bytes, bytes, int), "epoch header")
     if fields[0] != VERSION:
         raise SealError(f"epoch record: version {fields[0]} is not known here")
+    if (len(fields[2]), len(fields[3])) != (JOURNAL_BYTES, EPOCH_BYTES):
+        raise SealError("epoch header: a field is out of range")
     return EpochRecord(*fields[1:], *parts)
 
 

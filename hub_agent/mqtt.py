@@ -56,7 +56,8 @@ class Profile:
         will: (topic, payload), retained, QoS 1, sent by the broker when the link dies.
         username: where certificates do not name the hub.
         password: with it.
-        subscriptions: topics to subscribe to at QoS 1, retained messages held back where the protocol can.
+        subscriptions: topics to subscribe to at QoS 1.
+        retained: take retained messages on subscribing; False holds them back where the protocol can.
         clean: start without the session's past; the NOC's collector may want it, a hub does not.
         window: messages that paho may have in flight.
         receive_maximum: unacknowledged messages that the broker may send.
@@ -73,6 +74,7 @@ class Profile:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     subscriptions: tuple[str, ...] = ()
+    retained: bool = False
     clean: bool = False
     window: int = 20
     receive_maximum: int = 8
@@ -275,8 +277,11 @@ async def _subscribe(client: paho.Client, profile: Profile, loop: asyncio.Abstra
     client.on_subscribe = granted
     topics: list[tuple[str, Any]]
     if profile.protocol == "5":
-        # Retained messages on these topics are never wanted: a command that waits in a broker is a replay.
-        options = SubscribeOptions(qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        # A hub never wants retained messages: a command that waits in a broker is a replay. A NOC wants each status.
+        handling = (
+            SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if profile.retained else SubscribeOptions.RETAIN_DO_NOT_SEND
+        )
+        options = SubscribeOptions(qos=1, noLocal=True, retainHandling=handling)
         topics = [(topic, options) for topic in profile.subscriptions]
     else:
         topics = [(topic, 1) for topic in profile.subscriptions]

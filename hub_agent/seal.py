@@ -194,13 +194,22 @@ def _info(header: bytes, kid: str, suite: str) -> bytes:
 # --- the NOC's side --------------------------------------------------------------------------------------------------
 
 
+def verify_epoch(record: EpochRecord, hub_key: Ed25519PublicKey) -> None:
+    """Check that the hub signed an epoch record.
+
+    Raises:
+        SealError: it did not.
+    """
+    verify(hub_key, record.signature, SIGN_EPOCH + record.header_bytes + record.recipients_bytes, "epoch record")
+
+
 def open_epoch(record: EpochRecord, hub_key: Ed25519PublicKey, keys: Mapping[str, PrivateKey]) -> bytes:
     """Verify an epoch record and open its data key (32 bytes) with the first of ``keys`` (kid → key) that fits.
 
     Raises:
         SealError: signature, recipient or seal do not hold.
     """
-    verify(hub_key, record.signature, SIGN_EPOCH + record.header_bytes + record.recipients_bytes, "epoch record")
+    verify_epoch(record, hub_key)
     try:
         entries = [(str(kid), str(suite), bytes(sealed)) for kid, suite, sealed in cbor2.loads(record.recipients_bytes)]
     except (cbor2.CBORDecodeError, TypeError, ValueError) as error:
@@ -214,15 +223,33 @@ def open_epoch(record: EpochRecord, hub_key: Ed25519PublicKey, keys: Mapping[str
     raise SealError("epoch record: sealed to nobody whose key is here")
 
 
+def unseal(batch: Batch, data_key: AESGCM, *, limit: int = 1 << 24) -> bytes:
+    """Open a batch whose signature was verified before; give its body, at most ``limit`` bytes.
+
+    Raises:
+        SealError: the seal does not hold, or the body is too large.
+    """
+    try:
+        content = data_key.decrypt(batch.sealed[:_NONCE], batch.sealed[_NONCE:], batch.header_bytes)
+    except (InvalidTag, ValueError) as error:
+        raise SealError("batch: the seal does not open") from error
+    return _inflate(content, limit) if batch.header.coding == DEFLATE else content
+
+
+def verify_batch(batch: Batch, hub_key: Ed25519PublicKey) -> None:
+    """Check that the hub signed a batch.
+
+    Raises:
+        SealError: it did not.
+    """
+    verify(hub_key, batch.signature, SIGN_BATCH + batch.header_bytes + batch.sealed, "batch")
+
+
 def open_batch(batch: Batch, hub_key: Ed25519PublicKey, data_key: AESGCM, *, limit: int = 1 << 24) -> bytes:
     """Verify and open a batch; give its body, at most ``limit`` bytes.
 
     Raises:
         SealError: signature or seal do not hold, or the body is too large.
     """
-    verify(hub_key, batch.signature, SIGN_BATCH + batch.header_bytes + batch.sealed, "batch")
-    try:
-        content = data_key.decrypt(batch.sealed[:_NONCE], batch.sealed[_NONCE:], batch.header_bytes)
-    except (InvalidTag, ValueError) as error:
-        raise SealError("batch: the seal does not open") from error
-    return _inflate(content, limit) if batch.header.coding == DEFLATE else content
+    verify_batch(batch, hub_key)
+    return unseal(batch, data_key, limit=limit)

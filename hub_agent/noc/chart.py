@@ -1,0 +1,235 @@
+"""The chart: batches that were opened, each exactly once, with their readings and events.
+
+Owns: the SQL of journals, epochs, batches, ranges, pending batches, readings, events, names and clocks.
+Never: begins a transaction (its caller does), verifies or opens anything.
+
+What makes a batch charted once is its digest under its number: a hub that sends again sends the same bytes. The same
+number with other bytes is no repetition but another batch, and its readings are a patient's: it is charted too, and the
+journal is marked as forked.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from hub_agent.envelope import FIRST_LINK, Batch
+from hub_agent.model import ClockState, ReceivedReading, Stamp
+from hub_agent.noc.rows import Rows
+from hub_agent.wire import Event
+
+PENDING_MAX: Final = 512
+"""Batches of unknown epochs kept for each journal; what is beyond is sent again by the hub."""
+
+_INSERT_READING: Final = "INSERT INTO readings VALUES (NULL, ?,?, ?,?, ?,?,?,?, ?,?, ?,?, ?,?, ?,?)"
+_INSERT_EVENT: Final = "INSERT INTO events VALUES (NULL, ?,?, ?, ?,?,?,?, ?)"
+
+
+class Journal(NamedTuple):
+    """The life of one hub's database file.
+
+    Attributes:
+        id: row.
+        hub: row of the hub.
+        journal: its 16 bytes.
+        forked: whether its numbers cannot be trusted to name one batch each.
+    """
+
+    id: int
+    hub: int
+    journal: bytes
+    forked: bool
+
+
+class Verdict(NamedTuple):
+    """What charting a batch found out.
+
+    Attributes:
+        readings: those that were not known by name.
+        clone: another batch has one of its numbers.
+        fork: its chain does not fit the neighbours'.
+    """
+
+    readings: list[ReceivedReading]
+    clone: bool
+    fork: bool
+
+
+class Chart:
+    """Reads and writes the chart on one connection, inside the caller's transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def journal(self, hub: int, journal: bytes) -> Journal | None:
+        """Look a journal up; None when nothing of it has come."""
+        row = self._db.execute(
+            "SELECT id, forked FROM journals WHERE hub = ? AND journal = ?", (hub, journal)
+        ).fetchone()
+        return None if row is None else Journal(row[0], hub, journal, bool(row[1]))
+
+    def add_journal(self, hub: int, journal: bytes) -> Journal:
+        """Look a journal up, or begin it."""
+        self._db.execute("INSERT INTO journals (hub, journal) VALUES (?, ?) ON CONFLICT DO NOTHING", (hub, journal))
+        found = self.journal(hub, journal)
+        assert found is not None  # noqa: S101 - it was written in this transaction
+        return found
+
+    def mark_forked(self, journal: Journal) -> None:
+        """From now on confirm only numbers that came, never a range that may hold one that did not."""
+        self._db.execute("UPDATE journals SET forked = 1 WHERE id = ?", (journal.id,))
+
+    # --- epochs and what waits for them -------------------------------------------------------------------------------
+
+    def add_epoch(self, journal: Journal, epoch: bytes, record: bytes) -> None:
+        """Keep an epoch record; the first one of an epoch stays."""
+        self._db.execute("INSERT INTO epochs VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (journal.id, epoch, record))
+
+    def epoch(self, journal: Journal, epoch: bytes) -> bytes | None:
+        """Give the record of an epoch; None when it has not come."""
+        row = self._db.execute(
+            "SELECT record FROM epochs WHERE journal = ? AND epoch = ?", (journal.id, epoch)
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def add_pending(self, journal: Journal, epoch: bytes, digest: bytes, envelope: bytes) -> None:
+        """Keep a verified batch until its epoch comes, if there is room for it."""
+        self._db.execute(
+            "INSERT INTO pending SELECT NULL, ?1, ?2, ?3, ?4 "
+            "WHERE (SELECT count(*) FROM pending WHERE journal = ?1) < ?5 ON CONFLICT DO NOTHING",
+            (journal.id, epoch, digest, envelope, PENDING_MAX),
+        )
+
+    def take_pending(self, journal: Journal, epoch: bytes) -> list[bytes]:
+        """Give the batches that waited for an epoch, oldest first, and forget them."""
+        rows = self._db.execute(
+            "DELETE FROM pending WHERE journal = ? AND epoch = ? RETURNING number, envelope", (journal.id, epoch)
+        ).fetchall()
+        return [bytes(envelope) for _, envelope in sorted(rows)]
+
+    # --- batches ------------------------------------------------------------------------------------------------------
+
+    def has(self, journal: Journal, seq: int, digest: bytes) -> bool:
+        """Say whether this very batch is charted."""
+        row = self._db.execute(
+            "SELECT 1 FROM batches WHERE journal = ? AND seq = ? AND digest = ?", (journal.id, seq, digest)
+        ).fetchone()
+        return row is not None
+
+    def digests(self, journal: Journal, last: int) -> list[bytes]:
+        """Give the digests of the charted batches whose last number is ``last``; two of them are a clone's work."""
+        rows = self._db.execute(
+            "SELECT digest FROM batches WHERE journal = ?1 AND seq + span - 1 = ?2 "
+            "AND seq BETWEEN (SELECT max(seq) FROM batches WHERE journal = ?1 AND seq <= ?2) AND ?2",
+            (journal.id, last),
+        )
+        return [bytes(digest) for (digest,) in rows]
+
+    def add(self, journal: Journal, batch: Batch, digest: bytes, rows: Rows, noc_ms: int) -> Verdict:
+        """Chart a batch that is not charted yet."""
+        header = batch.header
+        last = header.seq + header.span - 1
+        clone = self._count(journal, header.seq, last) > 0
+        fork = not self._fits(journal, header.seq, last, digest, header.link)
+        cursor = self._db.execute(
+            "INSERT INTO batches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (journal.id, header.seq, header.span, int(header.cls), header.items, digest, header.link, noc_ms),
+        )
+        place = (cursor.lastrowid, journal.hub)
+        fresh = [(row, item) for row, item in rows.readings if not item.name or self._is_new(journal.hub, item.name)]
+        self._db.executemany(_INSERT_READING, [place + row for row, _ in fresh])
+        self._db.executemany(_INSERT_EVENT, [place + row for row, _ in rows.events])
+        self._merge(journal, header.seq, last)
+        return Verdict([item for _, item in fresh], clone, fork)
+
+    def _is_new(self, hub: int, name: str) -> bool:
+        cursor = self._db.execute("INSERT INTO names VALUES (?, ?) ON CONFLICT DO NOTHING", (hub, bytes.fromhex(name)))
+        return cursor.rowcount == 1
+
+    def _fits(self, journal: Journal, seq: int, last: int, digest: bytes, link: bytes) -> bool:
+        """Check the chain to those neighbours that are charted."""
+        if seq == 1 and link != FIRST_LINK:
+            return False
+        before = self.digests(journal, seq - 1)
+        after = self._db.execute(
+            "SELECT link FROM batches WHERE journal = ? AND seq = ?", (journal.id, last + 1)
+        ).fetchall()
+        return (not before or link in before) and (not after or (digest,) in after)
+
+    # --- ranges -------------------------------------------------------------------------------------------------------
+
+    def _merge(self, journal: Journal, first: int, last: int) -> None:
+        """Add numbers to the charted ones, so that neighbours become one range."""
+        touched = self._touching(journal, first - 1, last + 1)
+        self._db.executemany(
+            "DELETE FROM ranges WHERE journal = ? AND first = ?", [(journal.id, r[0]) for r in touched]
+        )
+        merged = (
+            (min(first, *(r[0] for r in touched)), max(last, *(r[1] for r in touched))) if touched else (first, last)
+        )
+        self._db.execute("INSERT INTO ranges VALUES (?, ?, ?)", (journal.id, *merged))
+
+    def _touching(self, journal: Journal, first: int, last: int) -> list[tuple[int, int]]:
+        """Give the charted ranges that hold a number of first..last."""
+        return self._db.execute(
+            "SELECT first, last FROM ranges WHERE journal = ?1 AND last >= ?2 AND first BETWEEN "
+            "coalesce((SELECT max(first) FROM ranges WHERE journal = ?1 AND first <= ?2), 0) AND ?3",
+            (journal.id, first, last),
+        ).fetchall()
+
+    def _count(self, journal: Journal, first: int, last: int) -> int:
+        touching = self._touching(journal, first, last)
+        return sum(min(last, end) - max(first, begin) + 1 for begin, end in touching)
+
+    def range_of(self, journal: Journal, seq: int) -> tuple[int, int]:
+        """Give the whole charted range that a charted number lies in."""
+        return self._touching(journal, seq, seq)[0]
+
+    def missing(self, journal: Journal, last: int) -> int:
+        """Count the numbers of 1..last that are not charted."""
+        charted = self._db.execute(
+            "SELECT total(min(last, ?2) - first + 1) FROM ranges WHERE journal = ?1 AND first <= ?2", (journal.id, last)
+        ).fetchone()[0]
+        return last - int(charted)
+
+    # --- clocks -------------------------------------------------------------------------------------------------------
+
+    def add_clocks(self, hub: int, stamps: Sequence[Stamp], times: Sequence[Event]) -> None:
+        """Learn from stamps of a good clock how to date the others: one of each boot, and every ``time`` event."""
+        firsts: dict[str, Stamp] = {}
+        for stamp in stamps:
+            if stamp.clock is ClockState.SYNCED:
+                firsts.setdefault(stamp.boot, stamp)
+        for boot, stamp in firsts.items():
+            known = self._db.execute("SELECT 1 FROM clocks WHERE hub = ? AND boot = ? LIMIT 1", (hub, boot)).fetchone()
+            if known is None:
+                self._add_clock(hub, stamp)
+        for event in times:
+            if event.kind == "time" and event.stamp.clock is ClockState.SYNCED:
+                self._add_clock(hub, event.stamp)
+
+    def _add_clock(self, hub: int, stamp: Stamp) -> None:
+        self._db.execute(
+            "INSERT INTO clocks VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (hub, stamp.boot, stamp.monotonic_ns // 1_000_000, stamp.wall_ns // 1_000_000),
+        )
+
+    def dated(self, hub: int, stamps: Sequence[Stamp]) -> Iterator[int | None]:
+        """Give for each stamp its UTC milliseconds: its own where its clock was good, else by the nearest that was."""
+        for stamp in stamps:
+            if stamp.clock is ClockState.SYNCED:
+                yield stamp.wall_ns // 1_000_000
+                continue
+            monotonic_ms = stamp.monotonic_ns // 1_000_000
+            row = self._db.execute(
+                "SELECT wall_ms - monotonic_ms FROM clocks WHERE hub = ? AND boot = ? "
+                "ORDER BY abs(monotonic_ms - ?) LIMIT 1",
+                (hub, stamp.boot, monotonic_ms),
+            ).fetchone()
+            yield None if row is None else monotonic_ms + row[0]
+
+    # --- figures ------------------------------------------------------------------------------------------------------
+
+    def counts(self) -> dict[str, Any]:
+        """Count what is charted. Reads whole indices: for people and tests, not for every second."""
+        tables = ("batches", "readings", "events", "pending", "epochs")
+        return {name: self._db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}  # noqa: S608

@@ -1,0 +1,279 @@
+"""Takes messages in: verifies, opens, charts; and says what the hubs must be told.
+
+Owns: the order of the checks, the open data keys (in RAM), what counts as a fault.
+Never: speaks MQTT, signs, or tells a hub anything before it is durable.
+
+A hub is told ``refused`` only of what its own signature proves to be its own: were it told of a forgery that bears one
+of its numbers, whoever can publish on its topic could make it set its real batch aside.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from hub_agent import wire
+from hub_agent.envelope import SEQ_END, Batch, EpochRecord, digest, parse_batch, parse_epoch
+from hub_agent.errors import DecodeError, SealError
+from hub_agent.model import ReadingClass
+from hub_agent.mqtt import Message
+from hub_agent.noc.chart import Journal
+from hub_agent.noc.hubs import Hub
+from hub_agent.noc.lines import Charted, Fault
+from hub_agent.noc.rows import rows_of
+from hub_agent.noc.store import Store
+from hub_agent.seal import PrivateKey, open_epoch, unseal, verify_batch, verify_epoch
+from hub_agent.topics import DEFAULT_PREFIX, split_up
+
+NO_KEY: Final = "no_key"
+BAD_SEAL: Final = "bad_seal"
+BAD_BODY: Final = "bad_body"
+
+_BATCH_TOPICS: Final = frozenset({"alarm", "live", "backlog"})
+_OPEN_KEYS: Final = 4096
+
+
+@dataclass(slots=True)
+class Word:
+    """What one journal's hub must be told.
+
+    Attributes:
+        confirmed: ranges of charted numbers.
+        wanted: epochs whose record is not here.
+        refused: number → code.
+        urgent: whether an alarm is among what is confirmed.
+    """
+
+    confirmed: set[tuple[int, int]] = field(default_factory=set)
+    wanted: set[bytes] = field(default_factory=set)
+    refused: dict[int, str] = field(default_factory=dict)
+    urgent: bool = False
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of some messages, all of it durable.
+
+    Attributes:
+        words: (hub, journal) → what to tell.
+        charted: the new items, in the order of charting.
+        faults: the new faults.
+    """
+
+    words: dict[tuple[str, bytes], Word] = field(default_factory=dict)
+    charted: list[Charted] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def word(self, hub: Hub, journal: bytes) -> Word:
+        """Give the word for a journal, beginning it where there is none."""
+        return self.words.setdefault((hub.name, journal), Word())
+
+
+class _FaultError(Exception):
+    """A message that is good for nothing; the transaction goes on without it."""
+
+    def __init__(self, kind: str, journal: bytes = b"", seq: int = 0) -> None:
+        super().__init__(kind)
+        self.kind, self.journal, self.seq = kind, journal, seq
+
+
+@lru_cache(4096)
+def _public(raw: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(raw)
+
+
+class Intake:
+    """Takes messages into the store. Synchronous; runs on the store's thread.
+
+    Args:
+        store: where things become durable.
+        keys: kid → private key, those that open epochs.
+        prefix: of the topics.
+    """
+
+    def __init__(self, store: Store, keys: Mapping[str, PrivateKey], prefix: str = DEFAULT_PREFIX) -> None:
+        self._store = store
+        self._keys = dict(keys)
+        self._prefix = prefix
+        self._data_keys: dict[tuple[bytes, bytes], AESGCM] = {}
+
+    def take(self, messages: Sequence[Message], noc_ms: int) -> Outcome:
+        """Take messages in, in their order, in one transaction.
+
+        Args:
+            messages: as they came.
+            noc_ms: the NOC's clock, milliseconds since 1970.
+
+        Raises:
+            StorageError: nothing of them was kept; the broker must keep them all.
+        """
+        outcome = Outcome()
+        with self._store.transaction():
+            for message in messages:
+                name = split_up(message.topic, self._prefix)
+                if name is None:
+                    continue
+                try:
+                    self._take_one(*name, message.payload, noc_ms, outcome)
+                except _FaultError as fault:
+                    self._fault(Fault(name[0], fault.kind, fault.journal, fault.seq), noc_ms, outcome)
+            self._store.turned(noc_ms)
+        return outcome
+
+    def _take_one(self, hub_id: str, name: str, payload: bytes, noc_ms: int, outcome: Outcome) -> None:
+        hub = self._store.hubs.get(hub_id)
+        if hub is None:
+            raise _FaultError("stranger")
+        if name in _BATCH_TOPICS:
+            self._batch(hub, payload, noc_ms, outcome)
+        elif name == "keys":
+            self._epoch(hub, payload, noc_ms, outcome)
+        elif name == "status":
+            self._store.hubs.keep_status(hub, _json_object(payload), noc_ms)
+        elif name == "health":
+            health = _json_object(payload)
+            self._store.hubs.keep_health(hub, health, noc_ms)
+            self._compare(hub, health, noc_ms, outcome)
+
+    def _fault(self, fault: Fault, noc_ms: int, outcome: Outcome) -> None:
+        if self._store.faults.add(fault, noc_ms):
+            outcome.faults.append(fault)
+
+    # --- epochs -------------------------------------------------------------------------------------------------------
+
+    def _epoch(self, hub: Hub, payload: bytes, noc_ms: int, outcome: Outcome) -> None:
+        """Keep an epoch that we can open; chart what waited for it."""
+        try:
+            record = parse_epoch(payload)
+        except SealError:
+            raise _FaultError("malformed") from None
+        if record.hub_id != hub.name:
+            raise _FaultError("foreign", record.journal)
+        known = self._store.chart.journal(hub.id, record.journal)
+        if known is not None and self._store.chart.epoch(known, record.epoch) == payload:
+            return
+        try:
+            verify_epoch(record, _public(hub.public))
+        except SealError:
+            raise _FaultError("forged", record.journal) from None
+        journal = self._store.chart.add_journal(hub.id, record.journal)
+        self._store.chart.add_epoch(journal, record.epoch, payload)
+        for envelope in self._store.chart.take_pending(journal, record.epoch):
+            self._open(hub, journal, parse_batch(envelope), digest(envelope), noc_ms, outcome)
+
+    def _data_key(self, hub: Hub, journal: Journal, epoch: bytes, record: EpochRecord) -> AESGCM:
+        place = (journal.journal, epoch)
+        key = self._data_keys.get(place)
+        if key is None:
+            key = AESGCM(open_epoch(record, _public(hub.public), self._keys))
+            if len(self._data_keys) >= _OPEN_KEYS:
+                self._data_keys.pop(next(iter(self._data_keys)))
+            self._data_keys[place] = key
+        return key
+
+    # --- batches ------------------------------------------------------------------------------------------------------
+
+    def _batch(self, hub: Hub, payload: bytes, noc_ms: int, outcome: Outcome) -> None:
+        try:
+            batch = parse_batch(payload)
+        except SealError:
+            raise _FaultError("malformed") from None
+        header, name = batch.header, digest(payload)
+        if header.hub_id != hub.name:
+            raise _FaultError("foreign", header.journal, header.seq)
+        journal = self._store.chart.journal(hub.id, header.journal)
+        if journal is not None and self._store.chart.has(journal, header.seq, name):
+            self._confirm(hub, journal, batch, outcome)  # the very bytes that were verified before
+            return
+        try:
+            verify_batch(batch, _public(hub.public))
+        except SealError:
+            raise _FaultError("forged", header.journal, header.seq) from None
+        journal = journal or self._store.chart.add_journal(hub.id, header.journal)
+        if self._store.chart.epoch(journal, header.epoch) is None:
+            self._store.chart.add_pending(journal, header.epoch, name, payload)
+            outcome.word(hub, header.journal).wanted.add(header.epoch)
+            return
+        self._open(hub, journal, batch, name, noc_ms, outcome)
+
+    def _open(self, hub: Hub, journal: Journal, batch: Batch, name: bytes, noc_ms: int, outcome: Outcome) -> None:
+        """Open a verified batch whose epoch is here, and chart it; or refuse it."""
+        header = batch.header
+        record = parse_epoch(self._store.chart.epoch(journal, header.epoch) or b"")
+        code = NO_KEY
+        try:
+            data_key = self._data_key(hub, journal, header.epoch, record)
+            code = BAD_SEAL
+            body = unseal(batch, data_key)
+            code = BAD_BODY
+            rows = rows_of(wire.decode(body))
+        except (SealError, DecodeError):
+            outcome.word(hub, header.journal).refused[header.seq] = code
+            self._fault(Fault(hub.name, code, header.journal, header.seq), noc_ms, outcome)
+            return
+        chart = self._store.chart
+        events = [event for _, event in rows.events]
+        stamps = [item.stamp for _, item in rows.readings] + [event.stamp for event in events]
+        chart.add_clocks(hub.id, stamps, events)
+        verdict = chart.add(journal, batch, name, rows, noc_ms)
+        for kind, found in (("clone", verdict.clone), ("fork", verdict.fork)):
+            if found:
+                chart.mark_forked(journal)
+                journal = journal._replace(forked=True)
+                self._fault(Fault(hub.name, kind, header.journal, header.seq), noc_ms, outcome)
+        for event in events:
+            if event.kind == "result":
+                self._store.spool.answered(hub.name, event.fields, noc_ms)
+        fresh: list[wire.Item] = [*verdict.readings, *events]
+        dates = chart.dated(hub.id, [item.stamp for item in fresh])
+        outcome.charted += [
+            Charted(hub.name, header.journal, header.seq, item, at_ms, noc_ms)
+            for item, at_ms in zip(fresh, dates, strict=True)
+        ]
+        self._confirm(hub, journal, batch, outcome)
+
+    def _confirm(self, hub: Hub, journal: Journal, batch: Batch, outcome: Outcome) -> None:
+        """Confirm a charted batch: with its whole range, so that a lost confirmation is made good by the next."""
+        header = batch.header
+        word = outcome.word(hub, header.journal)
+        exact = header.seq, header.seq + header.span - 1
+        word.confirmed.add(exact if journal.forked else self._store.chart.range_of(journal, header.seq))
+        word.urgent = word.urgent or header.cls is ReadingClass.ALARM
+
+    # --- health -------------------------------------------------------------------------------------------------------
+
+    def _compare(self, hub: Hub, health: Mapping[str, Any], noc_ms: int, outcome: Outcome) -> None:
+        """Compare what a hub says of its journal with the chart: every number is here, or waits there, or is lost."""
+        try:
+            storage = health["storage"]
+            journal = bytes.fromhex(storage["journal"])
+            last, chain = int(storage["last_seq"]), bytes.fromhex(storage["chain"])
+            waiting = sum(int(lane["batches"]) for lane in health["delivery"]["waiting"].values())
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return  # a hub that does not say; it is no fault
+        known = self._store.chart.journal(hub.id, journal)
+        if known is None or not 0 <= last < SEQ_END:
+            return
+        digests = self._store.chart.digests(known, last)
+        if digests and chain not in digests:
+            self._store.chart.mark_forked(known)
+            self._fault(Fault(hub.name, "clone", journal, last), noc_ms, outcome)
+        if self._store.chart.missing(known, last) > waiting:
+            self._fault(Fault(hub.name, "gap", journal, last), noc_ms, outcome)
+        else:
+            self._store.faults.clear(hub.name, noc_ms, kind="gap", journal=journal)
+
+
+def _json_object(payload: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(payload)
+        json.dumps(value, allow_nan=False)
+    except (ValueError, RecursionError):
+        raise _FaultError("malformed") from None
+    if not isinstance(value, dict):
+        raise _FaultError("malformed")
+    return value

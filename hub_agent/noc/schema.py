@@ -1,0 +1,220 @@
+"""The NOC's database file: its tables, its settings, and how it is opened.
+
+Owns: every CREATE, the PRAGMAs, transactions.
+Never: knows what a row means; that is the business of the modules that read and write it.
+
+Readings lie here in clear: this is the hospital's chart, to be kept on the hospital's encrypted storage. Data keys do
+not: an epoch is kept as it came, sealed, and opened with the NOC's private key when a batch needs it.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal
+
+from hub_agent.errors import StorageError
+
+SCHEMA_VERSION: Final = 1
+
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA cell_size_check=ON",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-16384",
+    "PRAGMA busy_timeout=5000",
+)
+
+_SCHEMA: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID, STRICT;
+
+CREATE TABLE hubs (
+    id        INTEGER PRIMARY KEY,
+    name      TEXT NOT NULL UNIQUE,
+    public    BLOB NOT NULL,     -- raw Ed25519 key
+    added_ms  INTEGER NOT NULL,  -- all *_ms: milliseconds since 1970, by the NOC's clock
+    status    TEXT,              -- the newest up/status, JSON
+    status_ms INTEGER,
+    health    TEXT,              -- the newest up/health, JSON
+    health_ms INTEGER
+) STRICT;
+
+-- forked: two different batches of one number were seen, or a chain that does not fit
+CREATE TABLE journals (
+    id      INTEGER PRIMARY KEY,
+    hub     INTEGER NOT NULL,
+    journal BLOB NOT NULL,
+    forked  INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (hub, journal)
+) STRICT;
+
+CREATE TABLE epochs (
+    journal INTEGER NOT NULL,
+    epoch   BLOB NOT NULL,
+    record  BLOB NOT NULL,       -- as received: signed, the data key sealed
+    PRIMARY KEY (journal, epoch)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE batches (
+    id          INTEGER PRIMARY KEY,
+    journal     INTEGER NOT NULL,
+    seq         INTEGER NOT NULL,
+    span        INTEGER NOT NULL,
+    class       INTEGER NOT NULL,
+    items       INTEGER NOT NULL,
+    digest      BLOB NOT NULL,   -- of the envelope
+    link        BLOB NOT NULL,   -- the digest of the batch before, as this one says
+    received_ms INTEGER NOT NULL,
+    UNIQUE (journal, seq, digest)
+) STRICT;
+
+-- charted batch numbers, merged: as few rows as there are holes
+CREATE TABLE ranges (
+    journal INTEGER NOT NULL,
+    first   INTEGER NOT NULL,
+    last    INTEGER NOT NULL,
+    PRIMARY KEY (journal, first)
+) WITHOUT ROWID, STRICT;
+
+-- verified batches whose epoch record has not come yet
+CREATE TABLE pending (
+    number   INTEGER PRIMARY KEY,
+    journal  INTEGER NOT NULL,
+    epoch    BLOB NOT NULL,
+    digest   BLOB NOT NULL,
+    envelope BLOB NOT NULL,
+    UNIQUE (journal, epoch, digest)
+) STRICT;
+
+CREATE TABLE readings (
+    id           INTEGER PRIMARY KEY,
+    batch        INTEGER NOT NULL,
+    hub          INTEGER NOT NULL,
+    device       TEXT NOT NULL,
+    class        INTEGER NOT NULL,
+    boot         TEXT NOT NULL,
+    monotonic_ms INTEGER NOT NULL,
+    wall_ms      INTEGER NOT NULL,  -- as the hub had it
+    synced       INTEGER NOT NULL,  -- whether that clock was good
+    quality      INTEGER NOT NULL,
+    stored       INTEGER NOT NULL,
+    device_time  TEXT,              -- the device's own, local
+    offset_min   INTEGER,
+    record       INTEGER,
+    user         INTEGER,
+    measurements TEXT NOT NULL,     -- JSON: [[MDC code, UCUM unit, value] | [MDC code, UCUM unit, null, why], ...]
+    samples      TEXT               -- JSON: [[MDC code, UCUM unit, period in s, scale, [integer | null, ...]], ...]
+) STRICT;
+
+CREATE TABLE events (
+    id           INTEGER PRIMARY KEY,
+    batch        INTEGER NOT NULL,
+    hub          INTEGER NOT NULL,
+    kind         TEXT NOT NULL,
+    boot         TEXT NOT NULL,
+    monotonic_ms INTEGER NOT NULL,
+    wall_ms      INTEGER NOT NULL,
+    synced       INTEGER NOT NULL,
+    fields       TEXT NOT NULL      -- JSON; bytes as hexadecimal text
+) STRICT;
+
+-- names of records that a device may send again, whatever became of the hub in between
+CREATE TABLE names (hub INTEGER NOT NULL, name BLOB NOT NULL, PRIMARY KEY (hub, name)) WITHOUT ROWID, STRICT;
+
+-- instants at which a hub's clock was good: what was stamped before it was is dated by them
+CREATE TABLE clocks (
+    hub          INTEGER NOT NULL,
+    boot         TEXT NOT NULL,
+    monotonic_ms INTEGER NOT NULL,
+    wall_ms      INTEGER NOT NULL,
+    PRIMARY KEY (hub, boot, monotonic_ms)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE faults (
+    id         INTEGER PRIMARY KEY,
+    hub        TEXT NOT NULL,       -- the name in the topic; it may be registered nowhere
+    kind       TEXT NOT NULL,
+    journal    BLOB NOT NULL,
+    seq        INTEGER NOT NULL,    -- where it was seen first
+    times      INTEGER NOT NULL,
+    first_ms   INTEGER NOT NULL,
+    last_ms    INTEGER NOT NULL,
+    cleared_ms INTEGER
+) STRICT;
+CREATE UNIQUE INDEX faults_open ON faults (hub, kind, journal) WHERE cleared_ms IS NULL;
+
+CREATE TABLE commands (
+    jti         TEXT PRIMARY KEY,
+    hub         TEXT NOT NULL,
+    op          TEXT NOT NULL,
+    payload     BLOB NOT NULL,
+    exp_ms      INTEGER NOT NULL,
+    queued_ms   INTEGER NOT NULL,
+    sent_ms     INTEGER,
+    delivery    TEXT,               -- what the broker said: sent, no_subscribers, refused, expired
+    answered_ms INTEGER,
+    outcome     TEXT,               -- done, failed, refused
+    result      TEXT                -- JSON
+) STRICT;
+CREATE INDEX commands_queued ON commands (queued_ms) WHERE delivery IS NULL;
+
+-- for people with an SQL prompt: readings with their hub and their time, re-dated where the clock was not set
+CREATE VIEW chart AS
+SELECT r.id, h.name AS hub, r.device, r.class, r.quality, r.stored, r.device_time, r.offset_min, r.record, r.user,
+       CASE WHEN r.synced THEN r.wall_ms ELSE (
+           SELECT c.wall_ms + r.monotonic_ms - c.monotonic_ms FROM clocks c
+           WHERE c.hub = r.hub AND c.boot = r.boot ORDER BY abs(c.monotonic_ms - r.monotonic_ms) LIMIT 1
+       ) END AS received_ms,
+       r.measurements, r.samples
+FROM readings r JOIN hubs h ON h.id = r.hub;
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file, making it (mode 0600) where it is not there.
+
+    Raises:
+        StorageError: it cannot be opened, or is of a newer release.
+    """
+    try:
+        path.touch(mode=0o600, exist_ok=True)
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+        for pragma in _PRAGMAS:
+            db.execute(pragma)
+        with transaction(db):
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                for statement in _SCHEMA.split(";\n"):
+                    if statement.strip():
+                        db.execute(statement)
+                db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    except (sqlite3.Error, OSError) as error:
+        raise StorageError(f"{path}: cannot be opened: {type(error).__name__}: {error}") from error
+    if version > SCHEMA_VERSION:
+        db.close()
+        raise StorageError(
+            f"{path}: has schema {version}, this release knows {SCHEMA_VERSION}", hint="use the release that wrote it"
+        )
+    return db
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection, kind: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE") -> Iterator[None]:
+    """Make everything inside durable together, or nothing of it; ``DEFERRED`` for one consistent look.
+
+    Raises:
+        StorageError: nothing was written.
+    """
+    try:
+        db.execute(f"BEGIN {kind}")
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    except sqlite3.Error as error:
+        raise StorageError(f"the NOC's store took nothing: {type(error).__name__}: {error}") from error
