@@ -122,6 +122,7 @@ GLUCOSE_ISF: Final = _scada(29140)
 GLUCOSE_UNDETERMINED_WHOLE_BLOOD: Final = _scada(29292)
 GLUCOSE_UNDETERMINED_PLASMA: Final = _scada(29296)
 HBA1C: Final = _scada(29148)
+GLUCOSE_TREND: Final = _phd(29400)
 RESPIRATION_RATE: Final = _scada(20490)
 RESPIRATION_RATE_THORACIC: Final = _scada(20506)
 RESPIRATION_RATE_AIRWAY: Final = _scada(20498)
@@ -216,6 +217,7 @@ _TABLE: Final = (
             (GLUCOSE_UNDETERMINED_PLASMA, "MDC_CONC_GLU_UNDETERMINED_PLASMA", "glucose, plasma", (), False),
         )
     ),
+    Quantity(GLUCOSE_TREND, "MDC_CONC_GLU_TREND", "glucose trend", ("mg/dL/min",), verified=False),
     Quantity(HBA1C, "MDC_CONC_HBA1C", "glycated haemoglobin", ("%",), ("4548-4",), verified=False),
     Quantity(RESPIRATION_RATE, "MDC_RESP_RATE", "respiration rate", ("/min",), ("9279-1",)),
     Quantity(RESPIRATION_RATE_THORACIC, "MDC_TTHOR_RESP_RATE", "respiration rate, thoracic", ("/min",), ("9279-1",)),

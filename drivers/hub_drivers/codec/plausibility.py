@@ -135,3 +135,10 @@ def gated(fields: Fields, reading: Reading) -> Fields:
         if reading.quality is _GOOD or not reading.quality & Quality.IMPLAUSIBLE
         else {**fields, "implausible": True}
     )
+
+
+def unless_zero(measurement: Measurement) -> Measurement:
+    """Take a zero for what it is where none can be: a device that measured nothing."""
+    if measurement.value is None or measurement.value:
+        return measurement
+    return without(measurement, Absent.UNKNOWN)

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from hub_agent import nomenclature as mdc
 from hub_agent.driver import Action, BleLink, Chunk, Driver, Emit, Match, Moment, Rejected, Session, sig_uuid
-from hub_agent.errors import DecodeError
 from hub_agent.registry import Fields, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
 from hub_drivers.battery.frame import reading as battery
+from hub_drivers.codec.options import flag
 from hub_drivers.codec.plausibility import gated
+from hub_drivers.codec.steps import taken
 from hub_drivers.pulse_oximeter.frame import (
     STORED_SPOT_CHECK,
     continuous_fields,
@@ -36,7 +37,7 @@ class PulseOximeterSession:
     """Listens, and reads the memory of a device that says it has one."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self._transfer = Transfer(erase=bool(options.get("erase", False)))
+        self._transfer = Transfer(erase=flag(options, "erase"))
         self._has_memory = False
 
     def opened(self, moment: Moment) -> Sequence[Action]:
@@ -46,10 +47,7 @@ class PulseOximeterSession:
 
     def received(self, chunk: Chunk) -> Sequence[Action]:
         """Decode, or reject with the decoder's reason."""
-        try:
-            return tuple(self._received(chunk.channel, chunk.data))
-        except DecodeError as error:
-            return (Rejected(str(error), chunk.data),)
+        return taken(self._received(chunk.channel, chunk.data), chunk.data)
 
     def _received(self, channel: str, data: bytes) -> Iterator[Action]:
         if channel == CONTINUOUS:
