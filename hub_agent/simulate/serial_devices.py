@@ -19,7 +19,8 @@ from hub_agent.simulate.pace import Pace
 from hub_agent.simulate.physiology import Episode, Patient
 from hub_agent.simulate.recorded import RecordedPatient
 from hub_agent.simulate.script import Step
-from hub_agent.simulate.serial_dialogues import SunTech, TaiDoc
+from hub_agent.simulate.serial_cuffs import SunTech, Ua767
+from hub_agent.simulate.serial_meters import TaiDoc, UltraEasy
 from hub_agent.simulate.serial_oximeters import Bci5, ContecV7, Masimo, Nonin, Pc60
 
 TICK_S: Final = 0.05
@@ -52,7 +53,9 @@ MODELS: Final[dict[str, Model]] = {
     "masimo": Model("Masimo Rad-8 or Radical-7, ASCII 1", SerialLink(9600), Masimo),
     "pc60": Model("Creative PC-60", SerialLink(115_200), Pc60),
     "suntech": Model("SunTech Advantage blood-pressure module", SerialLink(9600), SunTech),
+    "ua767": Model("A&D UA-767PC blood-pressure monitor", SerialLink(9600, stopbits=2), Ua767),
     "taidoc": Model("TaiDoc TD-42xx glucose meter", SerialLink(19_200), TaiDoc),
+    "ultra-easy": Model("LifeScan OneTouch Ultra Easy glucose meter", SerialLink(9600), UltraEasy),
 }
 """What ``hub-agent simulate`` offers on a serial line."""
 

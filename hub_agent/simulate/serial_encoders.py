@@ -175,6 +175,20 @@ def suntech_result(pressures: tuple[int, int, int], rate: int, beats: int, *, st
     return suntech_packet(data)
 
 
+# --- A&D UA-767PC: forum.arduino.cc 9995 and 274855; result as UA-767PBT, wiki.cdot.senecapolytechnic.ca --------------
+
+
+def ua767_answer(*, well: bool = True) -> bytes:
+    """Encode the answer to a command: a header, then ACK or NAK."""
+    return b"\x0170PC" + (b"\x06" if well else b"\x15")
+
+
+def ua767_result(pressures: tuple[int, int, int], rate: int, *, code: int = 0x80) -> bytes:
+    """Encode code, pulse pressure, diastolic, rate and mean (mm[Hg], /min), each two hexadecimal digits."""
+    systolic, diastolic, mean = pressures
+    return bytes((code, systolic - diastolic, diastolic, rate, mean)).hex().upper().encode("ascii")
+
+
 # --- Creative PC-60: the same frames on the serial line as on the air ------------------------------------------------
 
 
@@ -211,6 +225,24 @@ def taidoc_answer(command: int, message: bytes) -> bytes:
 def taidoc_time(at: datetime) -> bytes:
     """Pack a minute: 7 bits of year since 2000, 4 of month, 5 of day; then minute and hour."""
     return struct.pack("<HBB", (at.year - 2000) << 9 | at.month << 5 | at.day, at.minute, at.hour)
+
+
+# --- LifeScan OneTouch (glucometer-protocols: src/lifescan/shared-binary-protocol.md) --------------------------------
+
+
+def lifescan_frame(link: int, message: bytes) -> bytes:
+    """Frame a message: 02, length of all, link control, message, 03, CRC-16/CCITT from FFFF, low byte first."""
+    body = bytes((0x02, len(message) + 6, link)) + message + b"\x03"
+    return body + struct.pack("<H", _crc16_ccitt(body))
+
+
+def _crc16_ccitt(data: bytes) -> int:
+    crc = 0xFFFF
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x1021 if crc & 0x8000 else 0)) & 0xFFFF
+    return crc
 
 
 def _or(value: int | None, missing: int) -> int:

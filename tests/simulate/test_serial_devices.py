@@ -1,6 +1,7 @@
 """Virtual devices, played against a hub that knows them only by their documents: no driver, no encoder is asked."""
 
 import asyncio
+import binascii
 import os
 import termios
 from collections.abc import Callable, Iterator
@@ -370,20 +371,101 @@ async def test_taidoc_does_not_answer_nonsense(scene: Scene) -> None:
     assert await scene.run(1) == b""
 
 
+OPEN_767, START_767 = "02435043" + "30353b", "02435043" + "313037"
+
+
+async def test_ua767_must_be_woken_before_it_answers_and_tells_measurements(scene: Scene) -> None:
+    await started(scene, "ua767")
+    scene.act("measure")  # nobody has opened its line
+    await scene.run(150)
+    await scene.run(5)
+    scene.write(OPEN_767)
+    assert await scene.run(1) == b""  # only woken
+    scene.write(OPEN_767)
+    assert (await scene.run(1)).hex() == "013730504306"
+    scene.act("measure")
+    result = await scene.run(31)
+    code, difference, diastolic, rate, mean = bytes.fromhex(result.decode())
+    vitals = scene.patient.vitals(scene.pace.now_s() - 1)
+    assert code == 0x80
+    assert abs(diastolic + difference - vitals.systolic) <= 1
+    assert abs(diastolic - vitals.diastolic) <= 1
+    assert abs(rate - vitals.pulse) <= 2
+    assert abs(mean - vitals.mean) <= 1
+    assert scene.device.emitted == 1
+
+
+async def test_ua767_measures_when_told_and_says_error_with_a_loose_cuff(scene: Scene) -> None:
+    await started(scene, "ua767")
+    scene.write(OPEN_767)
+    await scene.run(1)
+    scene.write(OPEN_767 + START_767 + "02435043" + "303500")
+    assert (await scene.run(1)).hex() == "013730504306" * 2 + "013730504315"
+    scene.act("nan")
+    assert await scene.run(31) == b"8100000000"
+
+
+def lifescan(link: int, message: str) -> str:
+    body = bytes((2, len(message) // 2 + 6, link)) + bytes.fromhex(message) + b"\x03"
+    return (body + binascii.crc_hqx(body, 0xFFFF).to_bytes(2, "little")).hex()
+
+
+async def test_ultra_easy_acknowledges_and_answers_each_request(scene: Scene) -> None:
+    await started(scene, "ultra-easy")
+    scene.act("measure")
+    scene.write(lifescan(0x08, ""))
+    assert (await scene.run(TICK_S)).hex() == lifescan(0x0C, "")
+    answers, sent, got = [], 0, 0
+    for message in ("051ff501", "051f0000", "051f0000", "051f0100", "05200200000000", "050d02"):
+        scene.write(lifescan(sent | got << 1, message))
+        answer = await scene.run(TICK_S)
+        sent ^= 1
+        assert answer[:6].hex() == lifescan(0x04 | sent << 1 | got, "")  # acknowledged
+        assert answer[8] == got | sent << 1
+        assert binascii.crc_hqx(answer[6:-2], 0xFFFF) == int.from_bytes(answer[-2:], "little")
+        answers.append(answer[9:-3])
+        got ^= 1
+        scene.write(lifescan(0x04 | got << 1, ""))
+        assert await scene.run(TICK_S) == b""
+
+    assert answers[0].hex() == "050f0100"
+    taken = int((BEGAN - datetime(1970, 1, 1)).total_seconds())  # noqa: DTZ001 - a meter knows no zone
+    assert int.from_bytes(answers[1][2:6], "little") == taken
+    assert abs(int.from_bytes(answers[1][6:], "little") - scene.patient.vitals(0).glucose) <= 1
+    assert answers[2] == answers[1]
+    assert answers[3].hex() == "0509"
+    assert abs(int.from_bytes(answers[4][2:], "little") - taken) <= 1
+    assert answers[5].startswith(b"\x05\x06")
+    assert scene.device.emitted == 1
+
+
+async def test_ultra_easy_sets_its_clock_forgets_when_told_and_ignores_a_wrong_crc(scene: Scene) -> None:
+    await started(scene, "ultra-easy")
+    scene.act("measure")
+    scene.write(lifescan(0x00, "05200100000050"))
+    assert b"\x05\x06\x00\x00\x00\x50" in await scene.run(TICK_S)
+    scene.write(lifescan(0x00, "05200200000000"))
+    assert b"\x05\x06\x00\x00\x00\x50" in await scene.run(TICK_S)
+    scene.write(lifescan(0x00, "051a") + lifescan(0x00, "051ff501"))
+    assert b"\x05\x0f\x00\x00" in await scene.run(TICK_S)
+    scene.write("020900050d02030000" + "ff" + lifescan(0x08, ""))
+    assert (await scene.run(TICK_S)).hex() == lifescan(0x0C, "")
+
+
 @pytest.mark.parametrize("model", sorted(MODELS))
 async def test_every_model_stays_silent_when_it_is_silent_and_lives_on_after(scene: Scene, model: str) -> None:
     await started(scene, model)
     scene.act("silent")
     scene.write("7d81a1808080808080")
     scene.write("3a20a6")
-    scene.write(taidoc("22"))
+    scene.write(taidoc("22") + lifescan(0x08, "") + OPEN_767)
     assert await scene.run(3) == b""
     emitted = scene.device.emitted
     scene.act("silent", on=False)
     scene.act("measure")
     scene.write("7d81a1808080808080")
-    scene.write(taidoc("22"))
-    scene.write("3a20a6")
+    scene.write(taidoc("22") + lifescan(0x08, "") + OPEN_767)
+    scene.write(OPEN_767 + "3a20a6")
     assert await scene.run(3) != b""
     assert scene.device.emitted >= emitted
     assert scene.device.counts

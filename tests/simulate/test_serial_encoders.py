@@ -139,3 +139,13 @@ def test_taidoc_answer_and_time() -> None:
     # glucometers-tech/glucometerutils: test_td42xx.py
     assert say.taidoc_time(datetime(2019, 8, 4, 13, 37)).hex() == "0427250d"  # noqa: DTZ001
     assert say.taidoc_answer(0x22, b"").hex() == "512200000000a518"
+
+
+def test_lifescan_frame_of_a_version_request() -> None:
+    # glucometers-tech/glucometerutils: test_otultraeasy.py
+    assert say.lifescan_frame(0x03, b"\x05\x0d\x02").hex() == "020903050d0203089f"
+
+
+def test_ua767_answer_and_result() -> None:
+    assert say.ua767_answer().hex() == "013730504306"  # forum.arduino.cc 9995
+    assert say.ua767_result((120, 80, 93), 72) == b"802850485D"

@@ -1,16 +1,16 @@
-"""Virtual devices for serial lines that speak only when spoken to: a blood-pressure module, a glucose meter.
+"""Virtual blood-pressure devices for serial lines.
 
-Owns: their dialogues and their memory.
+Owns: their dialogues, and how long a measurement takes.
 Never: spells a byte; ``serial_encoders`` does.
 """
 
 import struct
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from hub_agent.simulate import serial_encoders as say
-from hub_agent.simulate.firmware import Condition, Sent, Wall
+from hub_agent.simulate.firmware import Condition, Sent
 from hub_agent.simulate.vitals import Vitals, VitalsSource
 
 
@@ -106,84 +106,61 @@ class SunTech:
         return say.suntech_result(pressures, round(vitals.pulse), beats=round(vitals.pulse / 3))
 
 
-class _Record(NamedTuple):
-    taken: datetime
-    glucose: int
-    unread: bool = True
+class Ua767:
+    """A&D UA-767PC: asleep until told CPC05, which it does not answer; awake, it answers, and tells each measurement.
 
+    CPC10 starts a measurement, as the button does. It sleeps again after two minutes without either (our assumption).
+    With the sensor off (a loose cuff) the result is an error.
 
-class TaiDoc:
-    """TD-42xx glucose meter (glucometer-protocols: src/taidoc/td42xx.md): eight bytes asked, eight answered.
-
-    It has a clock that can be read and set, and a memory, newest first. A reading is a stored value, when it is first
-    asked for.
+    A reading is a result.
     """
 
-    counts = "stored values, when first asked for"
-    _MODEL: Final = 0x4272
-    _MEMORY: Final = 450
+    counts = "results"
+    _LASTS_S: Final = 30.0
+    _AWAKE_S: Final = 120.0
 
     def __init__(self, source: VitalsSource, began: datetime) -> None:
+        del began  # it has no clock
         self.condition = Condition()
         self._source = source
-        self._wall = Wall(began, self.condition)
-        self._records: list[_Record] = []
+        self._awake_until_s = float("-inf")
+        self._open = False
+        self._ready_s: float | None = None
         self._buffer = b""
 
     def heard(self, data: bytes, at_s: float) -> Iterator[Sent]:
-        """Answer each request; one with a wrong sum is not answered."""
+        """Wake, or answer each command: 02, five letters, their sum."""
         self._buffer += data
-        while (start := self._buffer.find(b"\x51")) >= 0 and len(self._buffer) >= start + 8:
-            request = self._buffer[start : start + 8]
-            if request[6] != 0xA3 or sum(request[:7]) & 0xFF != request[7]:  # noqa: PLR2004 - to the meter
-                self._buffer = self._buffer[start + 1 :]
+        while (start := self._buffer.find(b"\x02")) >= 0 and len(self._buffer) >= start + 7:
+            command, self._buffer = self._buffer[start + 1 : start + 7], self._buffer[start + 7 :]
+            asleep = at_s >= self._awake_until_s
+            self._awake_until_s = at_s + self._AWAKE_S
+            if asleep:
+                self._open = False
                 continue
-            self._buffer = self._buffer[start + 8 :]
-            yield from self._answer(request[1], request[2:6], at_s)
-        self._buffer = self._buffer[-8:]
+            well = sum(command[:5]) & 0xFF == command[5] and command[:5] in {b"CPC05", b"CPC10"}
+            self._open = self._open or (well and command[:5] == b"CPC05")
+            if well and command[:5] == b"CPC10":
+                self.measure(at_s)
+            yield Sent(say.ua767_answer(well=well))
+        self._buffer = self._buffer[-7:]
 
     def due(self, at_s: float, *, listening: bool) -> Iterator[Sent]:
-        """Say nothing unasked."""
-        del at_s, listening
-        return iter(())
+        """Tell a measurement when it is done, if the line was opened."""
+        del listening
+        if self._ready_s is None or at_s < self._ready_s:
+            return
+        self._ready_s = None
+        if not self._open:
+            return
+        if self.condition.off:
+            yield Sent(say.ua767_result((0, 0, 0), 0, code=0x81), 1)
+            return
+        vitals = self._source.vitals(at_s)
+        pressures = (round(vitals.systolic), round(vitals.diastolic), round(vitals.mean))
+        yield Sent(say.ua767_result(pressures, round(vitals.pulse)), 1)
 
     def measure(self, at_s: float) -> None:
-        """Use a strip; with no blood on it (``off``) nothing is stored."""
-        if not self.condition.off:
-            record = _Record(self._wall.at(at_s), round(self._source.vitals(at_s).glucose))
-            self._records = [record, *self._records][: self._MEMORY]
-
-    def _answer(self, command: int, message: bytes, at_s: float) -> Iterator[Sent]:
-        index = int.from_bytes(message[:2], "little")
-        record = self._records[index] if index < len(self._records) else None
-        match command:
-            case 0x22:
-                yield Sent(say.taidoc_answer(command, b""))
-            case 0x23:
-                yield Sent(say.taidoc_answer(command, say.taidoc_time(self._wall.at(at_s))))
-            case 0x24:
-                yield Sent(say.taidoc_answer(command, struct.pack("<H", self._MODEL)))
-            case 0x25 if record is not None:
-                yield Sent(say.taidoc_answer(command, say.taidoc_time(record.taken)))
-            case 0x26 if record is not None:
-                self._records[index] = record._replace(unread=False)
-                yield Sent(say.taidoc_answer(command, struct.pack("<H", record.glucose)), int(record.unread))
-            case 0x2B:
-                count = len(self._records)
-                yield Sent(say.taidoc_answer(command, struct.pack("<HH", count, count or 0xFFFF)))
-            case 0x33:
-                yield from self._set_clock(message, at_s)
-            case 0x52:
-                self._records.clear()
-                yield Sent(say.taidoc_answer(command, b""))
-            case _:
-                pass  # the meter does not answer what it does not know
-
-    def _set_clock(self, message: bytes, at_s: float) -> Iterator[Sent]:
-        day, minute, hour = struct.unpack("<HBB", message)
-        try:
-            told = datetime(2000 + (day >> 9), day >> 5 & 0x0F, day & 0x1F, hour, minute)  # noqa: DTZ001 - no zone
-        except ValueError:
-            return
-        self._wall.set(told, at_s)
-        yield Sent(say.taidoc_answer(0x33, message))
+        """Press the button: it pumps, and stays awake until it is done."""
+        self._ready_s = at_s + self._LASTS_S
+        self._awake_until_s = max(self._awake_until_s, self._ready_s + self._AWAKE_S)
