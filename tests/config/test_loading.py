@@ -1,7 +1,6 @@
 # ruff: noqa: E501 - messages are compared whole, one row a mistake
 """Every kind of mistake: its line, its key, its reason and its remedy, word for word."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from hub_agent.alarms.limits import Priority
 from hub_agent.config import Config, MistakesError, SecretRef, load, parse
-from hub_agent.driver import Action, BleLink, Chunk, Driver, Match, Moment, SerialLink
+from hub_agent.driver import BleLink, Driver, Match, SerialLink, decode_only
 from hub_agent.errors import ConfigError
 from hub_agent.nomenclature import PULSE_RATE_NIBP, PULSE_RATE_OXIMETER, SPO2
 
@@ -31,28 +30,8 @@ key = "/etc/hub/identity.pem"
 LINES = GOOD.count("\n")
 
 
-class Deaf:
-    """A session that does nothing."""
-
-    def opened(self, moment: Moment) -> Sequence[Action]:
-        del moment
-        return ()
-
-    def received(self, chunk: Chunk) -> Sequence[Action]:
-        del chunk
-        return ()
-
-    def silent(self, moment: Moment) -> Sequence[Action]:
-        del moment
-        return ()
-
-    def command(self, name: str, moment: Moment) -> Sequence[Action]:
-        del name, moment
-        return ()
-
-
 def driver(name: str, link: BleLink | SerialLink, **options: str) -> Driver:
-    return Driver(name, name, link, frozenset({SPO2}), lambda _options: Deaf(), options=options)
+    return Driver(name, name, link, frozenset({SPO2}), decode_only({}), options=options)
 
 
 DRIVERS = {
