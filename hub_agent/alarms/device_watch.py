@@ -188,9 +188,10 @@ class DeviceWatch:
                 changes.append(Change(technical.condition(name, self.name), active=bool(after)))
 
     def _battery_low(self, charge: Decimal | None) -> bool:
+        before = BATTERY in self.troubles.get("low_battery", set())
         if charge is None:
-            return False
-        return charge < BATTERY_LOW or (charge < BATTERY_FINE and BATTERY in self.troubles.get("low_battery", set()))
+            return before
+        return charge < BATTERY_LOW or (before and charge < BATTERY_FINE)
 
     def elapse(self, at_ns: int) -> list[Change]:
         """Let time pass without a reading: delays run out, silence becomes an alarm."""

@@ -77,8 +77,9 @@ class Hook:
     newest signal, which is made up for by the next call.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], *, patience_s: float = 2.0) -> None:
         self._command = tuple(command)
+        self._patience_s = patience_s
         self._running: subprocess.Popen[bytes] | None = None
         self._owed = False
 
@@ -105,11 +106,11 @@ class Hook:
             raise OSError(f"the annunciator's command ended with {before.returncode}")
 
     def close(self) -> None:
-        """Wait for the command that runs, at most 2 s, then end it."""
+        """Wait for the command that runs, at most ``patience_s``, then end it."""
         if self._running is None:
             return
         try:
-            self._running.wait(timeout=2.0)
+            self._running.wait(timeout=self._patience_s)
         except subprocess.TimeoutExpired:
             self._running.kill()
             self._running.wait()

@@ -189,8 +189,10 @@ def _finding(model: type[BaseModel], detail: ErrorDetails, at: places.Path) -> F
     ctx = detail.get("ctx", {})
     reason = _SENTENCES.get(detail["type"], detail["msg"]).format(**ctx)
     remedy = ctx.get("remedy", "")
-    if detail["type"] != "hub" and isinstance(field, FieldInfo) and field.description:
-        remedy = field.description
+    if isinstance(field, type) and detail["type"] == "missing":
+        remedy = _needed(field)
+    elif isinstance(field, FieldInfo) and detail["type"] != "hub":
+        remedy = field.description or ""
     return Finding(path, reason, remedy)
 
 

@@ -1,6 +1,5 @@
 """The alarm book: what readings, silence and restarts do to alarms."""
 
-import json
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -9,11 +8,9 @@ import pytest
 from hub_agent.alarms.alarm import AlarmEvent, Kind, Presence
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.limits import Limit, Priority
-from hub_agent.alarms.register import Events
 from hub_agent.alarms.watch import AlarmBook
-from hub_agent.errors import CommandError, ConfigError, StorageError
+from hub_agent.errors import CommandError, ConfigError
 from hub_agent.model import (
-    UNUSABLE,
     Absent,
     ClockState,
     Code,
@@ -24,7 +21,7 @@ from hub_agent.model import (
     ReceivedReading,
     Stamp,
 )
-from hub_agent.nomenclature import BATTERY, PULSE_RATE_OXIMETER, SPO2, TEMPERATURE, TEMPERATURE_EAR
+from hub_agent.nomenclature import SPO2, TEMPERATURE
 
 S = 10**9
 DEVICES = {"oximeter": Cadence(1.0, 15.0), "thermometer": Cadence(None)}
@@ -57,14 +54,6 @@ def book(*limits: Limit, escalate_s: float = 30.0) -> AlarmBook:
 
 def brief(events: Sequence[AlarmEvent]) -> list[tuple[str, str]]:
     return [(event.condition, str(event.presence)) for event in events]
-
-
-def reborn(
-    one: AlarmBook, now: Stamp, *limits: Limit, devices: dict[str, Cadence] | None = None
-) -> tuple[AlarmBook, Events]:
-    plain = json.loads(json.dumps(one.snapshot()))
-    other = AlarmBook(limits or (LOW,), DEVICES if devices is None else devices, now)
-    return other, other.restore(plain, now)
 
 
 def test_a_violation_is_told_with_value_limit_and_revision() -> None:
@@ -145,74 +134,6 @@ def test_a_disabled_limit_is_kept_and_not_judged() -> None:
     one = book(off)
     assert one.reading(spo2(1, "80")) == ()
     assert one.limits == (off,)
-
-
-@pytest.mark.parametrize("flag", [flag for flag in Quality if flag & UNUSABLE])
-def test_an_unusable_reading_is_not_judged_and_becomes_a_technical_alarm(flag: Quality) -> None:
-    one = book()
-    assert one.reading(spo2(1, "70", quality=flag)) == ()
-    expected = "sensor_off" if flag is Quality.SENSOR_OFF else "unusable"
-    assert brief(one.tick(at(11))) == [(expected, "on")]
-    assert brief(one.reading(spo2(12, "97"))) == [(expected, "off")]
-
-
-@pytest.mark.parametrize("flag", [Quality.ARTEFACT, Quality.LOW_PERFUSION, Quality.QUESTIONABLE, Quality.WEAK_SIGNAL])
-def test_a_doubtful_reading_is_judged(flag: Quality) -> None:
-    assert brief(book().reading(spo2(1, "80", quality=flag))) == [("limit_low", "on")]
-
-
-def test_an_absent_value_of_a_limited_measure_is_a_technical_alarm_and_of_another_is_none() -> None:
-    one = book()
-    one.reading(spo2(1, None))
-    one.reading(spo2(5, None, code=PULSE_RATE_OXIMETER, unit="/min"))
-    assert brief(one.tick(at(11))) == [("unusable", "on")]
-    assert one.reading(spo2(12, "60", code=PULSE_RATE_OXIMETER, unit="/min")) == ()
-    assert brief(one.reading(spo2(13, "97"))) == [("unusable", "off")]
-
-
-def test_a_number_that_is_none_or_in_a_foreign_unit_is_not_judged() -> None:
-    one = book()
-    one.reading(spo2(1, "NaN"))
-    one.reading(spo2(2, "1", unit="1"))
-    assert brief(one.tick(at(11))) == [("unusable", "on")]
-
-
-def test_an_alarm_that_is_on_stays_while_its_value_cannot_be_judged() -> None:
-    one = book()
-    one.reading(spo2(1, "80"))
-    one.reading(spo2(2, None, quality=Quality.SENSOR_OFF))
-    one.reading(spo2(12, "99", quality=Quality.SENSOR_OFF))
-    one.tick(at(12))
-    assert {alarm.condition.code for alarm in one.alarms()} == {"limit_low", "sensor_off"}
-
-
-def test_a_good_measure_says_nothing_about_another_that_is_off() -> None:
-    one = book()
-    seen: list[tuple[str, str]] = []
-    for second in range(1, 14):
-        seen += brief(one.reading(spo2(second, None, quality=Quality.SENSOR_OFF)))
-        seen += brief(one.reading(spo2(second, "36.9", code=TEMPERATURE_EAR, unit="Cel")))
-        seen += brief(one.tick(at(second)))
-    assert seen == [("sensor_off", "on")]
-
-
-def test_sensor_off_without_any_measurement_inhibits_the_whole_device() -> None:
-    one = book(Limit(SPO2, "%", Decimal(90), None, delay_s=3))
-    one.reading(spo2(1, "80"))
-    one.reading(ReceivedReading("oximeter", Reading(ReadingClass.CONTINUOUS, (), Quality.SENSOR_OFF), at(2)))
-    assert brief(one.tick(at(12))) == [("sensor_off", "on")]
-    assert brief(one.reading(spo2(13, "80"))) == [("limit_low", "on"), ("sensor_off", "off")]
-
-
-def test_a_low_battery_by_flag_and_by_level() -> None:
-    one = book()
-    assert brief(one.reading(spo2(1, "97", quality=Quality.LOW_BATTERY))) == [("low_battery", "on")]
-    assert brief(one.reading(spo2(2, "97"))) == [("low_battery", "off")]
-    levels = [(3, "15"), (4, "14"), (5, "19"), (6, "20")]
-    seen = [brief(one.reading(spo2(second, level, code=BATTERY))) for second, level in levels]
-    assert seen == [[], [("low_battery", "on")], [], [("low_battery", "off")]]
-    one.reading(spo2(7, "5", code=BATTERY))
-    assert one.reading(spo2(8, "97")) == ()
 
 
 def test_silence_is_an_alarm_at_its_time_and_ends_with_the_next_live_reading() -> None:
@@ -328,69 +249,3 @@ def test_escalation_and_pause_end_at_the_times_that_next_due_says() -> None:
     (event,) = one.tick(at(31))
     assert event.escalated
     assert one.next_due() is None
-
-
-@pytest.mark.parametrize(("boot", "shift"), [("ab", 0.0), ("cd", -1.0)])
-def test_a_restart_keeps_everything_and_in_another_boot_the_time_still_to_go(boot: str, shift: float) -> None:
-    slow = Limit(SPO2, "%", Decimal(90), None, delay_s=10)
-    one = book(slow, LOW)
-    one.reading(spo2(1, "88"))
-    one.technical("uplink_down", "", at(1), active=True)
-    other, events = reborn(one, at(1 + shift, boot), slow, LOW)
-    assert events == ()
-    assert other.alarms()[0].alarm_id == one.alarms()[0].alarm_id
-    assert brief(other.tick(at(10.9 + shift, boot))) == []
-    assert brief(other.tick(at(11 + shift, boot))) == [("limit_low", "on")]
-    assert ("uplink_down", "on") in brief(other.tick(at(16 + shift, boot)))
-
-
-def test_limits_that_the_noc_has_set_survive_and_those_of_the_file_do_not_bind() -> None:
-    one = book()
-    tighter = Limit(SPO2, "%", Decimal(94), None, priority=Priority.HIGH)
-    edited, _ = reborn(one, at(5), tighter)
-    assert edited.limits == (tighter,)
-    one.set_limits([tighter], 7, at(1))
-    other, _ = reborn(one, at(5))
-    assert (other.revision, other.limits[0].low) == (7, Decimal(94))
-    (event,) = other.reading(spo2(6, "93"))
-    assert event.limit_revision == 7
-
-
-def test_after_a_restart_alarms_of_what_is_gone_end_with_an_event() -> None:
-    one = book()
-    one.reading(spo2(1, "80"))
-    one.reading(spo2(2, "80", quality=Quality.LOW_BATTERY))
-    without_limit, events = reborn(one, at(3), Limit(SPO2, "%", None, Decimal(100)))
-    assert brief(events) == [("limit_low", "off")]
-    without_device, events = reborn(one, at(3), devices={})
-    assert sorted(brief(events)) == [("limit_low", "off"), ("low_battery", "off")]
-    assert [len(each.alarms()) for each in (without_limit, without_device)] == [1, 0]
-
-
-def test_after_a_restart_silence_and_trouble_end_as_they_would_have() -> None:
-    one = book()
-    one.reading(spo2(1, None, quality=Quality.SENSOR_OFF))
-    one.tick(at(11))
-    one.tick(at(16))
-    other, _ = reborn(one, at(20))
-    assert brief(other.reading(spo2(21, "97"))) == [("no_data", "off"), ("sensor_off", "off")]
-
-
-@pytest.mark.parametrize("damage", [{"form": 2}, {"alarms": [1]}, {"limits": [{}]}, {"boot": None}])
-def test_a_damaged_memory_is_refused_and_changes_nothing(damage: dict[str, object]) -> None:
-    one = book()
-    one.reading(spo2(1, "80"))
-    other = book()
-    before = other.snapshot()
-    with pytest.raises(StorageError):
-        other.restore({**one.snapshot(), **damage}, at(2))
-    assert other.snapshot() == before
-
-
-def test_stored_limits_outside_the_bounds_are_refused() -> None:
-    one = book()
-    one.set_limits([LOW], 3, at(1))
-    plain = one.snapshot()
-    plain["limits"][0]["low"] = "1"
-    with pytest.raises(StorageError, match="limits"):
-        book().restore(plain, at(2))
