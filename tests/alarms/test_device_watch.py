@@ -104,6 +104,15 @@ def test_sensor_off_without_any_measurement_inhibits_the_whole_device() -> None:
     assert brief(one.reading(spo2(13, "80"))) == [("limit_low", "on"), ("sensor_off", "off")]
 
 
+def test_a_sensor_that_is_off_is_not_back_on_because_another_reading_is_unusable() -> None:
+    one = book()
+    one.reading(ReceivedReading("oximeter", Reading(ReadingClass.CONTINUOUS, (), Quality.SENSOR_OFF), at(1)))
+    one.reading(spo2(2, "36.9", quality=Quality.INVALID, code=TEMPERATURE_EAR, unit="Cel"))
+    assert brief(one.tick(at(11))) == [("sensor_off", "on")]
+    assert brief(one.tick(at(12))) == [("unusable", "on")]
+    assert brief(one.reading(spo2(13, "97"))) == [("sensor_off", "off")]
+
+
 def test_a_low_battery_by_flag_and_by_level() -> None:
     one = book()
     assert brief(one.reading(spo2(1, "97", quality=Quality.LOW_BATTERY))) == [("low_battery", "on")]

@@ -110,3 +110,19 @@ def test_stored_limits_outside_the_bounds_are_refused() -> None:
     plain["limits"][0]["low"] = "1"
     with pytest.raises(StorageError, match="limits"):
         book().restore(plain, at(2))
+
+
+def test_in_another_boot_escalation_and_pause_still_have_the_time_they_had_to_go() -> None:
+    one = book()
+    one.reading(spo2(1, "80"))
+    one.pause_audio(10, at(2))
+    other, _ = reborn(one, at(5000, "cd"))
+    assert other.audible() == ()
+    other.reading(ReceivedReading("oximeter", spo2(0, "80").reading, at(5000, "cd")))
+    assert other.next_due() == 5010 * S
+    other.tick(at(5010, "cd"))
+    assert [alarm.condition.code for alarm in other.audible()] == ["limit_low"]
+    other.reading(ReceivedReading("oximeter", spo2(0, "80").reading, at(5020, "cd")))
+    assert other.tick(at(5028.999, "cd")) == ()
+    (event,) = other.tick(at(5029, "cd"))
+    assert (event.condition, event.escalated) == ("limit_low", True)
