@@ -63,7 +63,6 @@ async def running(
         tasks = [
             sinks.create_task(parts.broker().run(partial(progress.show, "uplink")), name="uplink"),
             sinks.create_task(parts.desk.run(), name="commands"),
-            sinks.create_task(parts.orders.run(), name="orders"),
             sinks.create_task(parts.keep_house(), name="housekeeping"),
             sinks.create_task(feed_watchdog(progress), name="watchdog"),
         ]

@@ -66,7 +66,6 @@ class Health:
         devices: states by alias.
         alarms: gives the alarm figures.
         uplink: the way to the broker.
-        extra: gives figures that only the wiring knows (command counters, limits revision).
     """
 
     def __init__(
@@ -80,7 +79,6 @@ class Health:
         devices: Mapping[str, DeviceState],
         alarms: Callable[[], Mapping[str, Any]],
         uplink: Uplink,
-        extra: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._hub_id = hub_id
         self._session = session
@@ -91,7 +89,6 @@ class Health:
         self._devices = devices
         self._alarms = alarms
         self._uplink = uplink
-        self._extra = extra
         self._beats = 0
 
     def beat(self) -> bytes:
@@ -126,7 +123,6 @@ class Health:
             "devices": {name: _device(state, now_s) for name, state in self._devices.items()},
             "alarms": dict(self._alarms()),
             "process": _process(),
-            **self._extra(),
         }
 
     def _uplink_figures(self, now_s: float) -> dict[str, Any]:

@@ -146,6 +146,14 @@ class Intake:
                 self._add(ReadingClass.ALARM, self._to_wire(event))
             self._unannounced.extend(events)
 
+    async def keep_state(self) -> None:
+        """Make the judge's state durable now; returns when it is.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
+        await self._until_durable(ReadingClass.ALARM)
+
     def raise_now(self, events: Sequence[Any]) -> None:
         """Take alarm events that no reading caused (a link lost, a command's effect)."""
         self._raise(events)

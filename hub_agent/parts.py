@@ -36,7 +36,6 @@ from hub_agent.health import RELEASE, Health, Uplink, status
 from hub_agent.intake import COMMIT_S, STATE, Intake
 from hub_agent.logs import get_logger
 from hub_agent.model import ClockState, ReadingClass, Stamp
-from hub_agent.orders import STATE as LIMITS
 from hub_agent.orders import Orders
 from hub_agent.outbox import ledger
 from hub_agent.outbox.ledger import CommandLedger
@@ -233,10 +232,9 @@ class Parts:
         )
         self.orders = Orders(
             book,
-            config.alarm_limits(),
             clock,
-            outbox.save,
             self.intake.raise_now,
+            self.intake.keep_state,
             self._snapshot,
             build.restart.set,
         )
@@ -259,7 +257,6 @@ class Parts:
             self.devices,
             self._alarm_figures,
             self._uplink,
-            lambda: {"limits_revision": self.orders.revision},
         )
         self.agent = Agent(
             config,
@@ -277,8 +274,7 @@ class Parts:
         )
 
     async def restore(self) -> None:
-        """Take up what an earlier life of the process left: limits, alarms, the clock floor, commands half done."""
-        self.orders.restore(await self._outbox.state(LIMITS))
+        """Take up what an earlier life of the process left: alarms with their limits, and the clock floor."""
         floor = await self._outbox.state("floor")
         if floor is not None:
             self._build.floor.raise_to(int.from_bytes(floor, "big"))
@@ -406,8 +402,8 @@ class Parts:
             now=self._build.floor.now(),
             clock=self._clock.stamp().clock,
             session=self._build.session,
-            limits=self.orders.settings,
-            limits_revision=self.orders.revision,
+            limits=self.orders.settings(),
+            limits_revision=self._book.revision,
         )
 
     async def _command(self, message: mqtt.Message) -> None:

@@ -18,7 +18,7 @@ from hub_agent.alarms.device_watch import Cadence, Change, DeviceWatch
 from hub_agent.alarms.limits import Limit
 from hub_agent.alarms.register import Events, Register
 from hub_agent.errors import ConfigError, StorageError
-from hub_agent.model import ReceivedReading, Stamp
+from hub_agent.model import Code, ReceivedReading, Stamp
 
 REPEAT_NS: Final = 10 * 10**9
 """An instant condition that repeats so soon, while its alarm waits unacknowledged, is the same alarm: no flood."""
@@ -48,13 +48,39 @@ class AlarmBook:
         self._devices = {
             name: DeviceWatch(name, cadence, self._limits, at.monotonic_ns) for name, cadence in devices.items()
         }
+        self._off: dict[tuple[Code, str | None], int] = {}
         self._pending: dict[Condition, int] = {}
         self._at = at
 
     @property
     def limits(self) -> tuple[Limit, ...]:
-        """The limits in force."""
+        """The limits as they were set, whether or not one of them is off for a while."""
         return self._limits
+
+    def _in_force(self) -> tuple[Limit, ...]:
+        """Give the limits with those that are off for a while disabled."""
+        return tuple(
+            replace(limit, enabled=False)
+            if self._off.keys() & {(limit.measure, None), (limit.measure, limit.device)}
+            else limit
+            for limit in self._limits
+        )
+
+    def _enforce(self, at: Stamp) -> Events:
+        """Let every device be judged by what is in force now."""
+        self._touch(at)
+        limits = self._in_force()
+        settled = (self._settle(watch, watch.set_limits(limits), at) for watch in self._devices.values())
+        return tuple(chain.from_iterable(settled))
+
+    def off(self, measure: Code, device: str | None, for_s: float, at: Stamp) -> Events:
+        """Stop judging a quantity for a bounded time. Not part of the snapshot: a restart brings it back."""
+        self._off[measure, device] = at.monotonic_ns + round(for_s * 1e9)
+        return self._enforce(at)
+
+    def on(self, measure: Code, device: str | None, at: Stamp) -> Events:
+        """End an ``off`` before its time; harmless without one."""
+        return self._enforce(at) if self._off.pop((measure, device), None) is not None else ()
 
     def reading(self, received: ReceivedReading) -> Events:
         """Judge a reading; a late one is passed over."""
@@ -71,6 +97,11 @@ class AlarmBook:
     def tick(self, at: Stamp) -> Events:
         """Let time pass: delays, silence, escalation, the end of an audio pause. Harmless at any time."""
         events: Events = ()
+        over = [one for one, until_ns in self._off.items() if at.monotonic_ns >= until_ns]
+        if over:
+            for one in over:
+                del self._off[one]
+            events += self._enforce(at)
         for watch in self._devices.values():
             changes = watch.elapse(at.monotonic_ns)
             if watch.dirty:
@@ -87,7 +118,7 @@ class AlarmBook:
     def next_due(self) -> int | None:
         """Give the monotonic nanoseconds (as in ``Stamp``) at which ``tick`` next has something to do; None: never."""
         watched = chain.from_iterable(watch.dues() for watch in self._devices.values())
-        return min(chain(watched, self._pending.values(), self._register.dues()), default=None)
+        return min(chain(watched, self._pending.values(), self._off.values(), self._register.dues()), default=None)
 
     def technical(self, code: str, device: str, at: Stamp, *, active: bool) -> Events:
         """Take note of a technical condition that somebody else sees.
@@ -141,9 +172,7 @@ class AlarmBook:
                 f"limits revision {revision} is not newer than {self.revision}", hint="send a higher revision"
             )
         self._limits, self.revision = checked, revision
-        self._touch(at)
-        settled = (self._settle(watch, watch.set_limits(checked), at) for watch in self._devices.values())
-        return tuple(chain.from_iterable(settled))
+        return self._enforce(at)
 
     def set_devices(self, devices: Mapping[str, Cadence], at: Stamp) -> Events:
         """Watch other devices; the alarms of one that is gone end, those of one that stays go on."""
@@ -249,7 +278,7 @@ class AlarmBook:
         return self._known(condition)
 
     def _watch(self, name: str, cadence: Cadence, at: Stamp) -> DeviceWatch:
-        self._devices[name] = DeviceWatch(name, cadence, self._limits, at.monotonic_ns)
+        self._devices[name] = DeviceWatch(name, cadence, self._in_force(), at.monotonic_ns)
         return self._devices[name]
 
     def _touch(self, at: Stamp) -> None:

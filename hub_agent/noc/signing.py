@@ -16,7 +16,7 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 from pydantic import JsonValue, ValidationError
 
-from hub_agent.commands import limits_bounds
+from hub_agent.commands import limits_policy
 from hub_agent.commands.claims import VERSION, Claims, LimitsSet
 from hub_agent.commands.ops import OPS
 from hub_agent.commands.verify import ALGORITHM, TYPE
@@ -97,7 +97,7 @@ def draft(
         raise ConfigError(f"{op}: {where}: {first['msg']}") from None
     if isinstance(checked, LimitsSet):
         for limit in checked.limits:
-            limits_bounds.check(limit)
+            limits_policy.check_bounds(limit)
     return claims
 
 
