@@ -1,5 +1,6 @@
 """Bluetooth Low Energy: one radio for all devices, on bleak. The only place that imports it."""
 
+from hub_agent.devices.ble.bluez import BlueZ
 from hub_agent.devices.ble.connector import BleConnector
 from hub_agent.devices.ble.host import AskPasskey, Host, OnEvent
 from hub_agent.devices.ble.radio import Radio
@@ -11,6 +12,7 @@ __all__ = [
     "AskPasskey",
     "BleConnector",
     "BleError",
+    "BlueZ",
     "Host",
     "OnEvent",
     "Radio",
