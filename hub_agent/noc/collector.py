@@ -134,12 +134,14 @@ class Collector:
         for message in messages:
             link.acknowledge(message)
         self._confirming.add(outcome.words, self._clock.monotonic_s())
-        self._publish_confirmations(link)
-        self._publish_commands(link, letters)
-        for fault in outcome.faults:
-            _log.warning("fault", condition=fault.kind, journal=fault.journal.hex(), seq=fault.seq)
-        if outcome.charted or outcome.faults:
-            await self._on_outcome(outcome)
+        try:
+            self._publish_confirmations(link)
+            self._publish_commands(link, letters)
+        finally:  # what is charted is told even when the link has just died
+            for fault in outcome.faults:
+                _log.warning("fault", condition=fault.kind, journal=fault.journal.hex(), seq=fault.seq)
+            if outcome.charted or outcome.faults:
+                await self._on_outcome(outcome)
         self._check(link)
 
     async def _gather(self, link: Link) -> list[Message]:

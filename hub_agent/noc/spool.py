@@ -68,7 +68,7 @@ class Spool:
         Only the hub that was asked can answer.
         """
         self._db.execute(
-            "UPDATE commands SET outcome = ?, result = ?, answered_ms = ? "
+            "UPDATE commands SET outcome = ?, result = ?, answered_ms = ?, delivery = coalesce(delivery, 'sent') "
             "WHERE jti = ? AND hub = ? AND outcome IS NULL",
             (str(fields.get("outcome")), json_text(fields.get("result")), at_ms, str(fields.get("jti")), hub),
         )

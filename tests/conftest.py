@@ -1,0 +1,21 @@
+"""What tests of several areas share."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.broker import Broker, mosquitto
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    """Give a running mosquitto of this test's own."""
+    if mosquitto() is None:
+        pytest.skip("mosquitto is not installed: apt-get install mosquitto")
+    here = tmp_path / "broker"
+    here.mkdir()
+    broker = Broker(here)
+    await broker.start()
+    yield broker
+    await broker.stop()
