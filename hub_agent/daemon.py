@@ -50,7 +50,7 @@ def _leaves(group: BaseExceptionGroup[HubError]) -> list[BaseException]:
 
 def _bluez() -> Host:
     """Make the real Bluetooth stack's host; imported only where a device needs it."""
-    from hub_agent.devices.bluez import BlueZ  # noqa: PLC0415
+    from hub_agent.devices.ble.bluez import BlueZ  # noqa: PLC0415
 
     return BlueZ()
 

@@ -100,7 +100,13 @@ def test_units_of_different_things_do_not_convert() -> None:
     assert scale(Decimal(1), "Cel", "[degF]") == Decimal("1.8")
 
 
-PAIRS = [(one, other) for row in QUANTITIES.values() for one in row.units for other in row.units if one != other]
+PAIRS = [
+    (one, other)
+    for code in bounds.BOUNDS  # only what can have a limit is ever compared
+    for one in QUANTITIES[code].units
+    for other in QUANTITIES[code].units
+    if one != other
+]
 
 
 @given(st.sampled_from(PAIRS), st.decimals(min_value=1, max_value=500, places=2))
