@@ -21,7 +21,7 @@ from hub_drivers.current_time.frame import CURRENT_TIME, DATE_TIME, decode, enco
 CLOCK_CHANNELS: Final = (DATE_TIME, CURRENT_TIME)
 
 OPTION: Final = (
-    '"auto" (default) sets a clock that the device shows; "date-time" writes 2A08 unseen; '
+    '"auto" (default) sets a clock that the device shows; "date-time" writes 2A08 unseen, where it cannot be read; '
     '"never" leaves it, for devices whose clock is read-only'
 )
 
@@ -105,6 +105,7 @@ class DeviceClock:
             yield from self._write(channel, moment.local)
 
     def _write(self, channel: str, local: datetime) -> Iterator[Action]:
-        self._to_verify = channel
         yield Write(channel, date_time(local) if channel == DATE_TIME else encode(local))
-        yield Read(channel)
+        if channel in self._shown:
+            self._to_verify = channel
+            yield Read(channel)
