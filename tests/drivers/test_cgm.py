@@ -93,17 +93,17 @@ def test_the_offset_is_known_only_when_both_halves_are(zone: str, offset_min: in
 def test_a_sensor_without_the_time_is_given_it_and_asked_back() -> None:
     session = DRIVER.session({})
     _feed(session, FEATURE, _sealed("00100019"))
-    _feed(session, SESSION_START, _sealed("0000000000000080ff"))
-    write, read, *rest = session.opened(NOW)
-    assert write == Write(SESSION_START, bytes.fromhex(_sealed("ea070b16081e0080ff")))
-    assert read == Read(SESSION_START)
-    assert rest == ALL
+    assert list(session.opened(NOW)) == ALL
+    assert _feed(session, SESSION_START, _sealed("0000000000000080ff")) == [
+        Write(SESSION_START, bytes.fromhex(_sealed("ea070b16081e0080ff"))),
+        Read(SESSION_START),
+    ]
     assert _feed(session, SESSION_START, _sealed("0000000000000080ff")) == [Warn("device_clock_not_set")]
 
 
 def test_nothing_is_set_while_the_hub_does_not_know_the_time() -> None:
     session = DRIVER.session({})
-    assert list(session.opened(Moment(0.0, None))) == ALL
+    assert list(session.received(Chunk(SESSION_START, bytes(7) + b"\x80\xff", Moment(0.0, None)))) == []
     (reading,) = _readings(_feed(session, MEASUREMENT, "060078000000"))
     assert reading.measured is None
 

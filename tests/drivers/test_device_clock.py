@@ -74,6 +74,20 @@ def test_nothing_is_set_while_the_hub_does_not_know_the_time() -> None:
     assert list(clock.opened(BLIND)) == []
 
 
+def test_a_time_written_unseen_is_written_once_and_verified_when_the_clock_shows() -> None:
+    clock = DeviceClock({"clock": "date-time"})
+    assert list(clock.opened(NOW)) == SET_DATE_TIME[:1]
+    assert _shown(clock, DATE_TIME, HOME - timedelta(days=900)) == SET_DATE_TIME[1:]
+    assert clock.fresh(_measured(HOME - timedelta(days=900)), NOW)
+    assert _shown(clock, DATE_TIME, HOME - timedelta(days=900)) == [Warn("device_clock_not_set")]
+
+
+def test_a_clock_that_shows_after_opening_is_set_then() -> None:
+    clock = DeviceClock({})
+    assert list(clock.opened(NOW)) == []
+    assert _shown(clock, DATE_TIME, HOME) == SET_DATE_TIME
+
+
 def test_modes() -> None:
     assert list(DeviceClock({"clock": "date-time"}).opened(NOW)) == SET_DATE_TIME[:1]
     never = DeviceClock({"clock": "never"})
