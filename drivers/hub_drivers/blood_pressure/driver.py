@@ -149,7 +149,10 @@ DRIVER: Final = Driver(
     options={"clock": OPTION},
     level="decoded",
     quirks=(
-        "A&D: pair once in pairing mode; wants Date Time (2A08) written before the subscription, 0.1 s apart.",
+        (
+            "A&D: pair once in pairing mode; wants Date Time (2A08) written before the subscription, 0.1 s apart: "
+            "set clock to date-time."
+        ),
         "Beurer BM85: a subscription less than 0.1 s after discovery is acknowledged and then ignored.",
         "Omron: pairs only in -P- mode; takes Current Time (2A2B) once a connection and only when it is off.",
         "A mean pressure of NaN is normal.",

@@ -149,7 +149,7 @@ def reading(
         else unless_zero(Measurement(mdc.BODY_FAT, "%", frame.fat_percent))
     )
     others = [unless_zero(Measurement(code, unit, value)) for code, unit, value in _values(frame) if value is not None]
-    quality = Quality.GOOD if frame.fat_percent is not None else Quality.INCOMPLETE
+    quality = Quality.GOOD if fat.value is not None else Quality.INCOMPLETE
     time = measured
     if frame.time is not None:
         time = frame.time.device_time()

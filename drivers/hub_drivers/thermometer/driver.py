@@ -146,7 +146,12 @@ DRIVER: Final = Driver(
     session=_session,
     options={"clock": OPTION},
     level="decoded",
-    quirks=("A&D UT-201BLE: wants Date Time (2A08) written before the subscription, as A&D's cuffs do.",),
+    quirks=(
+        (
+            "A&D UT-201BLE: wants Date Time (2A08) written before the subscription, as A&D's cuffs do: "
+            "set clock to date-time."
+        ),
+    ),
 )
 
 
