@@ -93,6 +93,10 @@ class ReplayConnection:
             raise LinkError("the capture's connection is over")
         return Chunk(frame.channel, frame.data, await self._owner.wait_until(frame.at_s))
 
+    def waiting(self) -> bool:
+        """Have nothing at hand: each chunk comes at its time."""
+        return False
+
     async def write(self, channel: str, data: bytes, *, response: bool) -> None:
         """Keep what the driver sends.
 

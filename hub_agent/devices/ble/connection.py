@@ -134,6 +134,10 @@ class BleConnection:
             await self._ready.wait()
         return self._chunks.popleft()
 
+    def waiting(self) -> bool:
+        """Say whether a chunk is at hand."""
+        return bool(self._chunks)
+
     async def write(self, channel: str, data: bytes, *, response: bool) -> None:
         """Write a characteristic.
 
