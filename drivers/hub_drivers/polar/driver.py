@@ -51,7 +51,9 @@ def pulse_reading(found: Pulse) -> Reading:
             quality = Quality.IMPLAUSIBLE
     else:
         rate = Measurement(HEART_RATE, "/min", None, Absent.NOT_PERFORMED if quality else Absent.UNKNOWN)
-    intervals = () if quality else (Measurement(RR_INTERVAL, "ms", ticks * _TICK_MS) for ticks in found.rr_1024)
+    intervals = (
+        () if quality else (Measurement(RR_INTERVAL, "ms", ticks * _TICK_MS) for ticks in found.rr_1024 if ticks)
+    )
     return Reading(ReadingClass.CONTINUOUS, (rate, *intervals), quality)
 
 

@@ -8,7 +8,7 @@ microvolts, type 1 14 bits, type 2 18 bits, the rest of the third byte being fla
 hardware. The heart rate is Bluetooth SIG characteristic 2A37 (Heart Rate Service 1.0, section 3.1).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +23,7 @@ START_ECG: Final = bytes.fromhex("02 00 00 01 82 00 01 01 0e 00")
 _ECG: Final = 0x00
 _HEAD: Final = Struct("<BQB")
 _ALREADY: Final = 6
+_TOP: Final = tuple((value - 256 if value & 0x80 else value) << 16 for value in range(256))
 _BITS: Final = {1: 0x3FFF, 2: 0x3FFFF}
 
 
@@ -54,13 +55,17 @@ def decode_ecg(data: bytes) -> Ecg:
     if measurement != _ECG:
         raise DecodeError("measurement type")
     if frame_type == 0:
-        uv = tuple(int.from_bytes(data[at : at + 3], "little", signed=True) for at in range(_HEAD.size, len(data), 3))
+        uv = tuple([low | middle << 8 | _TOP[top] for low, middle, top in _triples(data[_HEAD.size :])])
     elif frame_type in _BITS:
         mask = _BITS[frame_type]
-        uv = tuple(int.from_bytes(data[at : at + 3], "little") & mask for at in range(_HEAD.size, len(data), 3))
+        uv = tuple([(low | middle << 8 | top << 16) & mask for low, middle, top in _triples(data[_HEAD.size :])])
     else:
         raise DecodeError("frame type")
     return Ecg(frame_type, timestamp_ns, uv)
+
+
+def _triples(samples: bytes) -> Iterator[tuple[int, int, int]]:
+    return zip(samples[0::3], samples[1::3], samples[2::3], strict=True)
 
 
 def decode_pulse(data: bytes) -> Pulse:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hub_agent.driver import Action, Emit, Moment, Rejected, Wait, Write
 from hub_agent.model import Quality
 from hub_drivers.contec_cms50dbt.driver import COMMAND, DRIVER, STREAM
+from hub_drivers.formats import FORMATS
 
 Play = Callable[..., list[Action]]
 NOW = Moment(0.0, None)
@@ -45,3 +46,7 @@ def test_pleth_beside_it_is_no_value(play: Play) -> None:
     session = DRIVER.session({})
     list(session.opened(NOW))
     assert play(session, [bytes.fromhex("eb000348093f")], STREAM) == []
+
+
+def test_fields_of_the_pleth() -> None:
+    assert FORMATS["ble.contec_cms50dbt"](bytes.fromhex("eb000348093f")) == {"kind": "wave", "pleth": 72, "bargraph": 9}
