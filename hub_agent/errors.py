@@ -61,7 +61,7 @@ class LinkError(HubError):
 class DeviceRefusedError(LinkError):
     """The device answered, and said no; the link itself is as good as before."""
 
-    retry = "slowly"
+    retry: ClassVar[Retry] = "slowly"
 
 
 class StorageError(HubError):
