@@ -108,6 +108,7 @@ class Intake:
         self._names: set[str] = set()
         self._stored_version = judge.version
         self._wake = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self.counts = Counts()
 
     async def take(self, device: str, reading: Reading, stamp: Stamp) -> bool:
@@ -123,7 +124,7 @@ class Intake:
         name = ""
         if reading.record is not None or reading.measured is not None:
             name = name_record(device, (reading.record, reading.measured, reading.user, reading.measurements))
-            if name in self._names or await self._outbox.seen(bytes.fromhex(name)):
+            if await self._is_known(name, reading):
                 self.counts.repeated += 1
                 return False
             self._names.add(name)
@@ -131,7 +132,15 @@ class Intake:
         self.counts.by_device[device] = self.counts.by_device.get(device, 0) + 1
         self._add(reading.cls, received)
         self._raise(self._judge.reading(received))
-        if reading.cls <= ReadingClass.EPISODIC or reading.stored or len(self._pending[reading.cls]) >= _PENDING_MAX:
+        if _must_be_durable(reading) or len(self._pending[reading.cls]) >= _PENDING_MAX:
+            await self._until_durable(reading.cls)
+        return True
+
+    async def _is_known(self, name: str, reading: Reading) -> bool:
+        """Say whether a record came before. The device may be told so only once that one is durable."""
+        if name not in self._names:
+            return await self._outbox.seen(bytes.fromhex(name))
+        if _must_be_durable(reading):
             await self._until_durable(reading.cls)
         return True
 
@@ -184,8 +193,8 @@ class Intake:
             while True:
                 turned()
                 await self._sleep()
-                now_s = self._clock.monotonic_s()
                 self._raise(self._judge.tick(self._clock.stamp()))
+                now_s = self._clock.monotonic_s()
                 due = {cls for cls, due_s in self._due_s.items() if due_s <= now_s}
                 if ReadingClass.ALARM in due:
                     # the readings that raised an alarm go in its transaction, with the alarm state
@@ -196,9 +205,8 @@ class Intake:
             await self.drain()
 
     async def drain(self) -> None:
-        """Commit everything that is pending."""
-        if self._due_s:
-            await self._flush(set(self._due_s))
+        """Commit everything that is pending; returns when nothing is on its way to the card any more."""
+        await self._flush(set(ReadingClass))
 
     async def _sleep(self) -> None:
         """Wait until something is due or comes in."""
@@ -208,12 +216,15 @@ class Intake:
         if judged_ns is not None:
             dues.append(judged_ns / 1e9)
         delay_s = min((due_s - self._clock.monotonic_s() for due_s in dues), default=1.0)
-        if delay_s > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(delay_s, 1.0)):
-                    await self._wake.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, min(delay_s, 1.0))):
+                await self._wake.wait()
 
     async def _flush(self, due: set[ReadingClass]) -> None:
+        async with self._flushing:  # so that whoever drains also waits for what is being committed already
+            await self._commit(due)
+
+    async def _commit(self, due: set[ReadingClass]) -> None:
         batches = {cls: self._pending[cls] for cls in due if self._pending[cls]}
         waiting = [self._durable.pop(cls) for cls in due if cls in self._durable]
         for cls in due:
@@ -225,6 +236,8 @@ class Intake:
         ]
         version = self._judge.version
         state = {} if version == self._stored_version else {STATE: json.dumps(self._judge.snapshot()).encode()}
+        if not batches and not state and not waiting:
+            return
         try:
             committed = await self._outbox.commit(batches, names=map(bytes.fromhex, names), state=state)
         except StorageError as error:
@@ -240,3 +253,8 @@ class Intake:
         self._offer(committed)
         for future in waiting:
             future.set_result(None)
+
+
+def _must_be_durable(reading: Reading) -> bool:
+    """Say whether the device may delete the reading once it is told "received"."""
+    return reading.cls <= ReadingClass.EPISODIC or reading.stored

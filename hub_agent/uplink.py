@@ -5,11 +5,12 @@ Never: decides what is sent (the forwarder), what a command may do (the desk) or
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from hub_agent import mqtt
-from hub_agent.backoff import full_jitter
+from hub_agent.backoff import Backoff
 from hub_agent.clock import Clock
 from hub_agent.errors import DeliveryError, HubError
 from hub_agent.forwarder import Forwarder
@@ -22,6 +23,9 @@ _log = get_logger("uplink")
 HURRY_CAP_S: Final = 4.0
 """The longest wait between attempts while something fresh waits."""
 CALM_CAP_S: Final = 60.0
+HEALTHY_S: Final = 10.0
+"""A connection that held so long starts the backoff anew; one that is kicked at once must not be tried at once."""
+_FAREWELL_S: Final = 1.0
 
 Receive = Callable[[mqtt.Message], Awaitable[None]]
 
@@ -66,25 +70,27 @@ class BrokerSession:
 
     async def run(self, turned: Callable[[], None] = lambda: None) -> None:
         """Connect for ever; every loss is weather."""
-        delays = full_jitter(CALM_CAP_S)
+        backoff = Backoff()
         while True:
             turned()
             try:
                 await self._connect_once(turned)
             except* HubError as group:
-                why = str(_first(group))
-                if self._state.connected_s is not None:
-                    delays = full_jitter(CALM_CAP_S)
-                self._went_down(why)
-            await self._pause(delays, turned)
+                since_s = self._state.connected_s
+                if since_s is not None and self._clock.monotonic_s() - since_s >= HEALTHY_S:
+                    backoff.reset()
+                self._went_down(str(_first(group)))
+            _obey_cancellation()
+            backoff.failed()
+            await self._pause(backoff, turned)
 
-    async def _pause(self, delays: Iterator[float], turned: Callable[[], None]) -> None:
-        """Wait before the next attempt, not longer than what waits can bear."""
-        delay_s, began_s = next(delays), self._clock.monotonic_s()
+    async def _pause(self, backoff: Backoff, turned: Callable[[], None]) -> None:
+        """Wait before the next attempt, not longer than what waits can bear; that may change while we wait."""
+        began_s = self._clock.monotonic_s()
         while True:
             turned()
             cap_s = HURRY_CAP_S if self._forwarder.urgent() else CALM_CAP_S
-            left_s = min(delay_s, cap_s) - (self._clock.monotonic_s() - began_s)
+            left_s = began_s + backoff.delay_s(cap_s) - self._clock.monotonic_s()
             if left_s <= 0:
                 return
             await asyncio.sleep(min(left_s, 1.0))
@@ -99,9 +105,11 @@ class BrokerSession:
                     tasks.create_task(self._listen(link), name="listen")
                     tasks.create_task(self._beat(link), name="heartbeat")
             except asyncio.CancelledError:
-                # A planned end: the Will would say the same, but only after the keepalive.
-                async with asyncio.timeout(1.0):
-                    await link.publish_and_wait(self._topics.status, self._birth("offline"), retain=True)
+                # A planned end: the Will would say the same, but only after the keepalive. It must stay an end even
+                # where the link has just died.
+                with contextlib.suppress(HubError, TimeoutError):
+                    async with asyncio.timeout(_FAREWELL_S):
+                        await link.publish_and_wait(self._topics.status, self._birth("offline"), retain=True)
                 raise
 
     async def _listen(self, link: mqtt.Link) -> None:
@@ -136,6 +144,13 @@ class BrokerSession:
         _log.warning("uplink_down", why=why)
         if changed:
             self._on_change(False, why)
+
+
+def _obey_cancellation() -> None:
+    """End a task that was cancelled while a TaskGroup in it failed: the group raises its errors and keeps that back."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _first(group: BaseExceptionGroup[HubError]) -> HubError:
