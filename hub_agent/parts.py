@@ -31,7 +31,7 @@ from hub_agent.devices.link import Connector
 from hub_agent.devices.runner import DeviceState, Outlet, Runner
 from hub_agent.driver import Driver
 from hub_agent.errors import ConfigError, HubError
-from hub_agent.forwarder import Forwarder, Policy
+from hub_agent.forwarder import Forwarder, Policy, Trouble
 from hub_agent.health import RELEASE, Health, Uplink, status
 from hub_agent.intake import COMMIT_S, STATE, Intake
 from hub_agent.logs import get_logger
@@ -215,6 +215,7 @@ class Parts:
             policy,
             clock,
             self._delivery_event,
+            self._delivery_trouble,
             self._noc_spoke,
         )
         self.intake = Intake(
@@ -358,18 +359,17 @@ class Parts:
 
     def _delivery_event(self, code: str, fields: Mapping[str, Any]) -> None:
         _log.warning("delivery_event", code=code)
-        if code == "uplink_refused":
-            stamp = self._clock.stamp()
-            self.intake.raise_now(self._book.technical("uplink_refused", "", stamp, active=True))
-        else:
-            self._technical(code, fields)
+        self._technical(code, fields)
+
+    def _delivery_trouble(self, trouble: Trouble, active: bool) -> None:  # noqa: FBT001 - begins or ends
+        _log.warning("delivery_trouble", code=trouble, state="begun" if active else "over")
+        stamp = self._clock.stamp()
+        self.intake.raise_now(self._book.technical(trouble, "", stamp, active=active))
 
     def _uplink_changed(self, up: bool, why: str) -> None:  # noqa: FBT001 - one transition, one word
         del why
         stamp = self._clock.stamp()
         self.intake.raise_now(self._book.technical("uplink_down", "", stamp, active=not up))
-        if up:
-            self.intake.raise_now(self._book.technical("uplink_refused", "", stamp, active=False))
 
     def _alarm_figures(self) -> Mapping[str, Any]:
         alarms = self._book.alarms()

@@ -28,7 +28,7 @@ from hub_agent.driver import (
     Warn,
     Write,
 )
-from hub_agent.errors import DeviceRefusedError, DriverError, HubError
+from hub_agent.errors import ConfigError, DeviceRefusedError, DriverError, HubError
 from hub_agent.model import Reading, Stamp
 from hub_agent.nomenclature import BATTERY, undeclared
 
@@ -203,6 +203,8 @@ class Runner:
         """Call into the driver; whatever it raises is its own fault and parks this device alone."""
         try:
             return call()
+        except ConfigError:
+            raise  # the device's options, not the driver
         except Exception as error:
             raise DriverError(
                 f"driver {self.driver.name!r} raised {type(error).__name__}",
