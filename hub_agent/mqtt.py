@@ -34,7 +34,7 @@ _TAKEN_OVER: Final = 0x8E
 
 
 class Message(NamedTuple):
-    """What came on a subscribed topic. ``mid`` is for :meth:`Link.acknowledge`; ``duplicate``: it may have come before."""
+    """What came on a subscribed topic; ``mid`` is for :meth:`Link.acknowledge`, ``duplicate``: it may not be new."""
 
     topic: str
     payload: bytes

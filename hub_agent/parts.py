@@ -408,9 +408,7 @@ class Parts:
         )
 
     async def _command(self, message: mqtt.Message) -> None:
-        await self.desk.receive(
-            message.payload, message.topic, retained=message.retained, duplicate=message.duplicate
-        )
+        await self.desk.receive(message.payload, message.topic, retained=message.retained, duplicate=message.duplicate)
 
     async def _result(self, result: CommandResult) -> None:
         fields = {"jti": result.jti, "op": result.op, "outcome": result.outcome, "result": dict(result.result)}
