@@ -1,4 +1,3 @@
-"""``python -m hub_agent.noc``."""
 """``python -m hub_agent.noc``: the same as ``hub-noc``."""
 
 from hub_agent.noc.cli import main
