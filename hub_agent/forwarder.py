@@ -98,9 +98,8 @@ class Forwarder:
         confirmation_keys: the NOC's Ed25519 keys whose word lets a batch go.
         policy: see :class:`Policy`.
         clock: monotonic time.
-        on_event: is told (code, fields) of what the NOC's technicians should know; never blocks.
-        on_trouble: is told (code, active) when the broker begins and ceases to refuse what is sent.
         on_event: is told (code, fields) of what the NOC's technicians should know, each code seldom; never blocks.
+        on_trouble: is told (code, active) when the broker begins and ceases to refuse what is sent.
         on_noc_time: is told the NOC's signed wall clock (ns), for the clock floor.
     """
 
@@ -120,7 +119,6 @@ class Forwarder:
         self._confirmation_keys = tuple(confirmation_keys)
         self._policy = policy
         self._clock = clock
-        self._on_event = on_event
         self._on_trouble = on_trouble
         self._trouble: Trouble | None = None
         self._probe_at_s = 0.0

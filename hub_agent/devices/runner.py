@@ -31,7 +31,7 @@ from hub_agent.driver import (
     Warn,
     Write,
 )
-from hub_agent.errors import ConfigError, DeviceRefusedError, DriverError, HubError
+from hub_agent.errors import DeviceRefusedError, DriverError, HubError
 from hub_agent.model import Reading, Stamp
 from hub_agent.nomenclature import BATTERY
 
@@ -211,10 +211,8 @@ class Runner:
         """Call into the driver; whatever it raises is its own fault and parks this device alone."""
         try:
             return call()
-        except ConfigError:
-            raise  # the device's options, not the driver
-        except HubError:  # an option that it cannot use, with its hint
-            raise
+        except HubError:
+            raise  # the device's options that it cannot use, with the hint
         except Exception as error:
             raise DriverError(
                 f"driver {self.driver.name!r} raised {type(error).__name__}",
