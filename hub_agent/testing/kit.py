@@ -96,7 +96,7 @@ def check_declaration(driver: Driver) -> None:
         hold(channel == SERIAL or UUID.fullmatch(channel), f"{channel!r} is no full lower-case UUID")
     hold(all(driver.options.values()), "an option without a description")
     for name in driver.commands:
-        session = driver.session({})
+        session = driver.session(driver.example)
         _held(driver, session.opened(_NOW))
         _held(driver, session.command(name, _NOW))
 
@@ -151,8 +151,8 @@ def check_any_bytes(driver: Driver, captures: Sequence[Capture] = ()) -> None:
     @settings(max_examples=_EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(steps)
     def run_one(happened: list[Chunk | str]) -> None:
-        first = run(driver.session({}), happened)
-        hold(first == run(driver.session({}), happened), "the same calls gave other actions")
+        first = run(driver.session(driver.example), happened)
+        hold(first == run(driver.session(driver.example), happened), "the same calls gave other actions")
 
     run_one()
 
@@ -171,7 +171,7 @@ def check_splitting(driver: Driver, captures: Sequence[Capture], streams: Sequen
     source = noise | st.sampled_from(captured) if captured else noise
 
     def read(channel: str, pieces: Iterable[bytes]) -> list[Any]:
-        session = driver.session({})
+        session = driver.session(driver.example)
         _held(driver, session.opened(_NOW))
         actions = [
             action for piece in pieces for action in _held(driver, session.received(Chunk(channel, piece, _NOW)))
@@ -206,7 +206,7 @@ def check_bounded_state(driver: Driver, captures: Sequence[Capture] = ()) -> Non
     """A session that hears noise, or the same for ever, does not grow."""
     generator = random.Random(0)  # noqa: S311 - noise, not a secret
     frames = _frames(captures)
-    session = driver.session({})
+    session = driver.session(driver.example)
     _held(driver, session.opened(_NOW))
     weights: list[int] = []
     for half in range(2):
