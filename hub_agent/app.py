@@ -22,8 +22,10 @@ from hub_agent.parts import Agent, Builder, OpenWays, Parts
 from hub_agent.registry import Registry
 from hub_agent.supervise import Progress, feed_watchdog, notify
 
-_TURN_S: Final = 15.0
-"""Intake and uplink turn at least once a second; this late, they are stuck."""
+_INTAKE_S: Final = 15.0
+"""Intake turns at least once a second, or as fast as the card is; this late, it is stuck."""
+_UPLINK_S: Final = 40.0
+"""The uplink turns once a second too, but a slow broker may take its time-outs one after the other to connect."""
 
 
 @asynccontextmanager
@@ -66,8 +68,8 @@ async def running(
             sinks.create_task(parts.keep_house(), name="housekeeping"),
             sinks.create_task(feed_watchdog(progress), name="watchdog"),
         ]
-        progress.expect("intake", _TURN_S)
-        progress.expect("uplink", _TURN_S)
+        progress.expect("intake", _INTAKE_S)
+        progress.expect("uplink", _UPLINK_S)
         async with asyncio.TaskGroup() as sources:
             running_sources = [sources.create_task(ways.run(), name="radio")]
             running_sources += [sources.create_task(parts.keep(runner), name=runner.name) for runner in runners]

@@ -18,6 +18,8 @@ from hub_agent.model import ClockState, Stamp
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _STA_UNSYNC: Final = 0x0040  # Linux uapi/linux/timex.h
+_NEVER_NS: Final = 4_102_444_800 * 10**9
+"""The year 2100: no hub of this release sees it."""
 _TIMESYNCD_MARK: Final = Path("/run/systemd/timesync/synchronized")
 """Touched at each successful synchronisation (systemd-timesyncd.service(8))."""
 _MARK_GOOD_S: Final = 3 * 3600.0
@@ -101,7 +103,12 @@ class Floor:
         self._at_s = clock.monotonic_s()
 
     def raise_to(self, wall_ns: int) -> None:
-        """Take somebody's signed word for the time; the floor never sinks, and runs on from here."""
+        """Take somebody's signed word for the time; the floor never sinks, and runs on from here.
+
+        A word that no clock could have given is passed over: it could never be taken back.
+        """
+        if not 0 <= wall_ns < _NEVER_NS:
+            return
         now_ns = self._now_ns()
         self._floor_ns, self._at_s = max(wall_ns, now_ns), self._clock.monotonic_s()
 
@@ -114,7 +121,8 @@ class Floor:
 
     def persistable(self) -> bytes:
         """Give what to keep over a restart: eight bytes for :meth:`raise_to`."""
-        wall_ns = self._clock.stamp().wall_ns if self._clock.stamp().clock is ClockState.SYNCED else 0
+        stamp = self._clock.stamp()
+        wall_ns = stamp.wall_ns if stamp.clock is ClockState.SYNCED else 0
         return max(wall_ns, self._now_ns()).to_bytes(8, "big")
 
 

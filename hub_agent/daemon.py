@@ -17,7 +17,7 @@ from hub_agent.app import running
 from hub_agent.config import Config
 from hub_agent.devices.ble.host import Host
 from hub_agent.devices.ways import opener
-from hub_agent.errors import HubError
+from hub_agent.errors import ConfigError, HubError
 from hub_agent.registry import load_drivers
 
 RESTART: Final = 75
@@ -25,7 +25,7 @@ RESTART: Final = 75
 
 
 def main(path: Path) -> int:
-    """Run until a signal ends it; give the exit code.
+    """Run until a signal ends it; give the exit code: 0, RESTART, 2 for the configuration's fault, 1 for any other.
 
     Raises:
         ConfigError: the configuration cannot be used.
@@ -33,15 +33,18 @@ def main(path: Path) -> int:
     config = configuration.load(path)
     logs.configure(config.log.level, config.log.format)
     log = logs.get_logger("daemon")
+    leaves: list[BaseException] = []
     try:
         return asyncio.run(_run(config))
-    except* HubError as group:
-        for error in _leaves(group):
-            log.critical("hub_failed", error=type(error).__name__, why=str(error))
-    return 1
+    except* Exception as group:  # noqa: BLE001 - the last place: Python's own traceback would log whatever values it met
+        leaves = _leaves(group)
+    for error in leaves:
+        why = str(error) if isinstance(error, HubError) else ""
+        log.critical("hub_failed", error=type(error).__name__, why=why, exc_info=error)
+    return 2 if all(isinstance(error, ConfigError) for error in leaves) else 1
 
 
-def _leaves(group: BaseExceptionGroup[HubError]) -> list[BaseException]:
+def _leaves(group: BaseExceptionGroup[Exception]) -> list[BaseException]:
     leaves: list[BaseException] = []
     for error in group.exceptions:
         leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]

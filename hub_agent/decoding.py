@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any
 
 from hub_agent.captures import plain
-from hub_agent.driver import SERIAL, Action, Chunk, Emit, Moment, Rejected, sig_uuid
-from hub_agent.errors import DecodeError, DriverError
+from hub_agent.driver import SERIAL, Chunk, Emit, Moment, Rejected, sig_uuid
+from hub_agent.errors import DecodeError, DriverError, HubError
 from hub_agent.registry import FormatDecoder, Registry, load_drivers, load_formats
 
 _SHORT_UUID = 4
@@ -35,7 +35,7 @@ def answer_line(line: str) -> dict[str, Any]:
     """Answer one line of JSON; whatever is wrong with it becomes the answer's ``error``."""
     try:
         question = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return {"error": f"not JSON: {error}"}
     if not isinstance(question, dict):
         return {"error": "not an object"}
@@ -44,17 +44,15 @@ def answer_line(line: str) -> dict[str, Any]:
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
     """Answer ``{"format", "hex"}`` or ``{"driver", "channel", "hex"}``."""
+    if "hex" not in question:
+        return {"error": "hex is missing"}
     try:
         data = bytes.fromhex(str(question["hex"]))
         if "format" in question:
             return _by_format(str(question["format"]), data)
         if "driver" in question:
             return _by_driver(str(question["driver"]), str(question.get("channel", SERIAL)), data, question)
-    except KeyError as error:
-        return {"error": f"{error.args[0]} is missing"}
-    except ValueError as error:
-        return {"error": str(error)}
-    except DriverError as error:
+    except (ValueError, HubError) as error:
         return {"error": str(error)}
     return {"error": "give format, or driver and channel"}
 
@@ -75,9 +73,17 @@ def _by_driver(name: str, channel: str, data: bytes, question: Mapping[str, Any]
     driver = _registry().driver(name)
     if len(channel) == _SHORT_UUID:
         channel = sig_uuid(int(channel, 16))
-    session = driver.session(dict(question.get("options", {})))
+    options = question.get("options", {})
+    if not isinstance(options, dict):
+        return {"error": "options is not an object"}
     moment = Moment(0.0, None)
-    actions: list[Action] = [*session.opened(moment), *session.received(Chunk(channel, data, moment))]
+    try:
+        session = driver.session(options)
+        actions = [*session.opened(moment), *session.received(Chunk(channel, data, moment))]
+    except HubError:
+        raise
+    except Exception as error:
+        raise DriverError(f"driver {name!r} raised {type(error).__name__}: {error}") from error
     readings = [plain(action.reading) for action in actions if isinstance(action, Emit)]
     rejected = [action.reason for action in actions if isinstance(action, Rejected)]
     if rejected and not readings:

@@ -23,6 +23,7 @@ from hub_agent.model import ReadingClass
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
 from hub_agent.outbox.outbox import Committed, Outbox
 from hub_agent.outbox.store import class_of, seq_of
+from hub_agent.telling import Telling
 from hub_agent.topics import Topics
 
 _log = get_logger("forwarder")
@@ -97,7 +98,7 @@ class Forwarder:
         confirmation_keys: the NOC's Ed25519 keys whose word lets a batch go.
         policy: see :class:`Policy`.
         clock: monotonic time.
-        on_event: is told (code, fields) of what the NOC's technicians should know; never blocks.
+        on_event: is told (code, fields) of what the NOC's technicians should know, each code seldom; never blocks.
         on_trouble: is told (code, active) when the broker begins and ceases to refuse what is sent.
         on_noc_time: is told the NOC's signed wall clock (ns), for the clock floor.
     """
@@ -118,10 +119,10 @@ class Forwarder:
         self._confirmation_keys = tuple(confirmation_keys)
         self._policy = policy
         self._clock = clock
-        self._on_event = on_event
         self._on_trouble = on_trouble
         self._trouble: Trouble | None = None
         self._probe_at_s = 0.0
+        self._on_event = Telling(on_event, clock.monotonic_s)
         self._on_noc_time = on_noc_time
         self.lanes = Lanes(policy.window, resend_s=policy.resend_s)
         self.figures = Figures()
@@ -158,7 +159,7 @@ class Forwarder:
             self.lanes.disconnected()
 
     async def _send_what_may_go(self, link: Publisher) -> None:
-        while True:
+        while len(self._pubacks) < self._policy.window:  # epoch records count too: paho holds no more than the window
             wanted = self.lanes.wants()
             if wanted is not None:
                 cls, behind = wanted
@@ -211,6 +212,7 @@ class Forwarder:
 
     def _key_answered(self, future: "asyncio.Future[Any]") -> None:
         self._pubacks.pop(future, None)
+        self._wake.set()
         if future.cancelled() or future.exception() is not None:
             return
         reason = future.result()

@@ -8,7 +8,10 @@ Log transitions once (down, up), never a line per reading; and only what no call
 
 import logging
 import sys
+import traceback
 from collections.abc import Mapping, MutableMapping
+from pathlib import PurePath
+from types import TracebackType
 from typing import Any, Final, Literal
 
 import structlog
@@ -19,10 +22,27 @@ SAFE_FIELDS: Final = frozenset(
         "code", "command", "condition", "count", "cut_s", "delay_s", "device", "drained", "driver", "epochs", "error",
         "event", "hint", "host_state", "items", "jti", "journal", "key", "kid", "level", "lost_s", "mode", "op",
         "path", "port", "priority", "protocol", "readings", "reason", "release", "revision", "rssi_dbm", "seconds",
-        "seq", "source", "state", "step", "task", "timestamp", "topic", "version", "why",
+        "seq", "source", "state", "step", "task", "timestamp", "topic", "version", "where", "why",
     }
 )  # fmt: skip
 """What a log line may carry. ``device`` is the alias of the configuration, never an address or a serial number."""
+
+
+_FRAMES: Final = 12
+
+
+def _placed(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Turn an exception into where it came from, the innermost first: its message and its values may be anything."""
+    trouble = event.pop("exc_info", None)
+    error = trouble if isinstance(trouble, BaseException) else sys.exc_info()[1] if trouble else None
+    if error is not None:
+        event["where"] = _frames(error.__traceback__)
+    return event
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    frames = traceback.extract_tb(trace)[-_FRAMES:]
+    return [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)]
 
 
 def _allow_listed(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
@@ -51,6 +71,7 @@ def configure(level: str = "info", form: Literal["auto", "json", "console"] = "a
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _placed,
             _allow_listed,
             renderer,
         ],

@@ -275,13 +275,14 @@ class Parts:
         )
 
     async def restore(self) -> None:
-        """Take up what an earlier life of the process left: alarms with their limits, and the clock floor."""
+        """Take up what an earlier life of the process left: alarms with their limits, the clock floor, commands."""
         floor = await self._outbox.state("floor")
         if floor is not None:
             self._build.floor.raise_to(int.from_bytes(floor, "big"))
         alarms = await self._outbox.state(STATE)
         if alarms is not None:
             self.intake.raise_now(self._book.restore(json.loads(alarms), self._clock.stamp()))
+        await self.desk.recover()  # before a command can come: it would be taken for one of the earlier life
 
     def broker(self) -> BrokerSession:
         """Make the broker session."""
@@ -407,7 +408,7 @@ class Parts:
         )
 
     async def _command(self, message: mqtt.Message) -> None:
-        await self.desk.receive(message.payload, message.topic, retained=message.retained)
+        await self.desk.receive(message.payload, message.topic, retained=message.retained, duplicate=message.duplicate)
 
     async def _result(self, result: CommandResult) -> None:
         fields = {"jti": result.jti, "op": result.op, "outcome": result.outcome, "result": dict(result.result)}
@@ -434,7 +435,6 @@ class Parts:
 
     async def keep_house(self) -> None:
         """Settle the outbox now and then, watch the clock, persist the floor."""
-        await self.desk.recover()
         before: Stamp | None = None
         settled_s = self._clock.monotonic_s()
         while True:

@@ -76,6 +76,7 @@ def notify(state: str) -> None:
     if address.startswith("@"):
         address = "\0" + address[1:]
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as s:
+        s.setblocking(False)  # a word that systemd has no room for is lost, and the hub goes on
         s.connect(address)
         s.sendall(state.encode())
 

@@ -3,15 +3,18 @@
 Owns: the loop between a connection and a session, and what is known of the device's link.
 Never: decodes, judges, stores, or lets one device's trouble reach another.
 
-A session that raises, or emits what its driver did not declare, breaks the driver contract: its device is parked.
+A session that raises, gives actions without end, or emits what its driver did not declare, breaks the driver contract:
+its device is parked. One that computes for ever without an action holds up the whole hub, and the watchdog ends it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, Literal, assert_never
 
 from hub_agent.clock import Clock
+from hub_agent.contract import flaw
 from hub_agent.devices.link import Connection, Connector
 from hub_agent.driver import (
     Action,
@@ -28,14 +31,17 @@ from hub_agent.driver import (
     Warn,
     Write,
 )
-from hub_agent.errors import ConfigError, DeviceRefusedError, DriverError, HubError
+from hub_agent.errors import DeviceRefusedError, DriverError, HubError
 from hub_agent.model import Reading, Stamp
-from hub_agent.nomenclature import BATTERY, undeclared
+from hub_agent.nomenclature import BATTERY
 
 REJECTED_KEPT: Final = 64
 """Bytes of a rejected frame that are kept for diagnosis."""
 REJECTED_PER_MINUTE: Final = 6
 """Rejected frames a minute that are kept; all are counted."""
+
+ACTIONS_MAX: Final = 100_000
+"""Actions that one chunk may cause: more than a full serial buffer of the shortest frames."""
 
 _MINUTE_S: Final = 60.0
 
@@ -140,8 +146,8 @@ class Runner:
                 await self._converse(connection)
         except _Done:
             self._lost("finished")
-        except HubError as error:
-            self._lost(str(error))
+        except Exception as error:
+            self._lost(str(error) if isinstance(error, HubError) else type(error).__name__)
             raise
 
     def park(self, why: str) -> None:
@@ -196,15 +202,17 @@ class Runner:
         return self._ask(session.received, chunk)
 
     def _ask(self, method: Callable[[Any], Iterable[Action]], argument: Chunk | Moment) -> list[Action]:
-        actions: list[Action] = self._guard(lambda: list(method(argument)))
+        actions: list[Action] = self._guard(lambda: list(islice(method(argument), ACTIONS_MAX + 1)))
+        if len(actions) > ACTIONS_MAX:
+            raise DriverError(f"driver {self.driver.name!r} gives actions without end", hint="its device is parked")
         return actions
 
     def _guard(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the driver returns
         """Call into the driver; whatever it raises is its own fault and parks this device alone."""
         try:
             return call()
-        except ConfigError:
-            raise  # the device's options, not the driver
+        except HubError:
+            raise  # the device's options that it cannot use, with the hint
         except Exception as error:
             raise DriverError(
                 f"driver {self.driver.name!r} raised {type(error).__name__}",
@@ -249,11 +257,9 @@ class Runner:
         self._outlet.event(self.name, code)
 
     async def _emit(self, reading: Reading) -> None:
-        coded = [(m.code, m.unit) for m in reading.measurements] + [(s.code, s.unit) for s in reading.samples]
-        for code, unit in coded:
-            wrong = undeclared(code, unit, self.driver.measures)
-            if wrong:
-                raise DriverError(f"driver {self.driver.name!r}: {wrong}", hint="its device is parked")
+        wrong = flaw(reading, self.driver.measures)
+        if wrong is not None:
+            raise DriverError(f"driver {self.driver.name!r}: {wrong}", hint="its device is parked")
         for measurement in reading.measurements:
             if measurement.code == BATTERY and measurement.value is not None:
                 self.state.battery_percent = int(measurement.value)

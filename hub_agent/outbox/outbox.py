@@ -90,8 +90,10 @@ class Outbox:
         return self._store.size_bytes()
 
     async def run(self, work: Callable[[Store], T]) -> T:
-        """Run something on the writer thread with the store."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
+        """Run something on the writer thread with the store; once asked for it is done, whoever stops waiting."""
+        future = asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
+        await asyncio.wait({future})
+        return future.result()
 
     async def commit(
         self,

@@ -9,8 +9,9 @@ import re
 from typing import Final
 
 from hub_agent import nomenclature as mdc
+from hub_agent.contract import flaw
 from hub_agent.driver import SERIAL, Action, Driver, Emit, Finished, Read, Rejected, Wait, Warn, Write
-from hub_agent.model import Quality, Reading, ReadingClass
+from hub_agent.model import Quality, Reading
 
 UUID: Final = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 """A characteristic as drivers name it: in full, lower case."""
@@ -26,16 +27,12 @@ def hold(condition: object, message: str) -> None:
 
 def check_reading(driver: Driver, reading: Reading) -> None:
     """Hold a reading to the model: declared codes, UCUM units, exact finite values, absence with its reason."""
-    hold(reading.cls is not ReadingClass.ALARM, "a driver does not raise alarms")
-    hold(reading.measurements or reading.samples, "a reading without a measurement")
-    for code, unit, value, absent in reading.measurements:
-        wrong = mdc.undeclared(code, unit, driver.measures)
-        hold(wrong is None, str(wrong))
-        refid = mdc.quantity(code).refid
-        hold((value is None) == (absent is not None), f"{refid}: absent and a value, or neither")
+    wrong = flaw(reading, driver.measures)
+    hold(wrong is None, str(wrong))
+    for code, _unit, value, _absent in reading.measurements:
         if value is None:
             continue
-        hold(value.is_finite(), f"{refid}: a value that is no finite decimal")
+        refid = mdc.quantity(code).refid
         hold(
             value or code not in _NEVER_ZERO or reading.quality & Quality.IMPLAUSIBLE,
             f"{refid}: 0 is no measurement; make it absent",
@@ -44,14 +41,6 @@ def check_reading(driver: Driver, reading: Reading) -> None:
             code == mdc.BATTERY or not reading.quality & Quality.INVALID,
             f"{refid}: the device calls it invalid, yet it has a value",
         )
-    for samples in reading.samples:
-        wrong = mdc.undeclared(samples.code, samples.unit, driver.measures)
-        hold(wrong is None, str(wrong))
-        hold(samples.period_s > 0 and samples.scale.is_finite(), "samples without period or scale")
-    hold(
-        reading.measured is None or reading.measured.local.tzinfo is None,
-        "a device's local time is naive; its offset stands beside it",
-    )
 
 
 def check_action(driver: Driver, action: Action) -> None:

@@ -111,8 +111,6 @@ class BleConnection:
         Raises:
             BleError: the device lacks all of it, refuses, or is gone.
         """
-        if self._link.open_before_subscribe:
-            await asyncio.sleep(self._link.subscribe_gap_s)
         present = [uuid for uuid in self._link.notify if uuid in self._characteristics]
         if self._link.notify and not present:
             raise self._fail(Trouble.UNSUITABLE, "subscribe")
