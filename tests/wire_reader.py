@@ -4,7 +4,7 @@ It imports nothing of hub_agent: Python's library, cbor2 and cryptography. Numbe
 
     python wire_reader.py KEYS EPOCH_RECORD BATCH...
 
-``KEYS`` is a JSON file: ``{"hub": Ed25519 public key, "recipients": {kid: {"private": key}}}``, keys in hexadecimal. The
+``KEYS`` is a JSON file: ``{"hub": Ed25519 public key, "recipients": {kid: {"private": key}}}``, in hexadecimal. The
 others are files with one MQTT payload each. One JSON object a line: an object for each batch's header, then its items.
 Ends with 1 and a word on standard error when something does not hold.
 """

@@ -173,12 +173,12 @@ def _events() -> list[Item]:
     ]
 
 
-BATCHES: Final[Sequence[tuple[str, ReadingClass, int, Callable[[], list[Item]]]]] = (
-    ("one reading, not compressed", ReadingClass.CONTINUOUS, 1, _small),
-    ("columns of differences, an absent value, another exponent", ReadingClass.CONTINUOUS, 1, _columns),
-    ("stored and dated records, an unset clock", ReadingClass.EPISODIC, 1, _stored),
-    ("a waveform", ReadingClass.WAVEFORM, 1, _waveform),
-    ("events, and a span", ReadingClass.ALARM, 3, _events),
+BATCHES: Final[Sequence[tuple[str, ReadingClass, Callable[[], list[Item]]]]] = (
+    ("one reading, not compressed", ReadingClass.CONTINUOUS, _small),
+    ("columns of differences, an absent value, another exponent", ReadingClass.CONTINUOUS, _columns),
+    ("stored and dated records, an unset clock", ReadingClass.EPISODIC, _stored),
+    ("a waveform", ReadingClass.WAVEFORM, _waveform),
+    ("events", ReadingClass.ALARM, _events),
 )
 
 
@@ -249,21 +249,20 @@ def _kept_batch(made: bytes, body: bytes, old: bytes | None) -> bytes:
 
 def _batches(epoch: seal.Epoch, sealer: seal.Sealer, old: Old | None) -> list[dict[str, Any]]:
     found = []
-    link, seq = FIRST_LINK, 1
-    for position, (about, cls, span, items_of) in enumerate(BATCHES):
+    link = FIRST_LINK
+    for position, (about, cls, items_of) in enumerate(BATCHES):
+        seq = position + 1
         items = items_of()
         body = wire.encode(items)
         before = bytes.fromhex(old["batches"][position]["batch"]) if old and position < len(old["batches"]) else None
-        batch = _kept_batch(sealer.seal(epoch, seq, cls, len(items), link, body, span=span), body, before)
+        batch = _kept_batch(sealer.seal(epoch, seq, cls, len(items), link, body), body, before)
         header = parse_batch(batch).header
         found.append(
             {
                 "about": about,
                 "topic": f"hubs/v1/{HUB_ID}/up/{'alarm' if cls is ReadingClass.ALARM else 'live'}",
                 "seq": seq,
-                "span": span,
                 "class": int(cls),
-                "items_count": len(items),
                 "link": link.hex(),
                 "coding": header.coding,
                 "body": body.hex(),
@@ -272,7 +271,7 @@ def _batches(epoch: seal.Epoch, sealer: seal.Sealer, old: Old | None) -> list[di
                 "items": [spelled(item) for item in items],
             }
         )
-        link, seq = digest(batch), seq + span
+        link = digest(batch)
     return found
 
 
