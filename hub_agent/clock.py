@@ -18,6 +18,12 @@ from hub_agent.model import ClockState, Stamp
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _STA_UNSYNC: Final = 0x0040  # Linux uapi/linux/timex.h
+_NEVER_NS: Final = 4_102_444_800 * 10**9
+"""The year 2100: no hub of this release sees it."""
+_TIMESYNCD_MARK: Final = Path("/run/systemd/timesync/synchronized")
+"""Touched at each successful synchronisation (systemd-timesyncd.service(8))."""
+_MARK_GOOD_S: Final = 3 * 3600.0
+"""timesyncd asks every 34 minutes at the latest (timesyncd.conf(5), PollIntervalMaxSec=): five misses are many."""
 
 
 class Clock(Protocol):
@@ -51,7 +57,7 @@ class SystemClock:
     def __init__(self, timezone: str = "UTC", synced: Callable[[], bool] | None = None) -> None:
         self._zone = ZoneInfo(timezone)
         self._boot = _read_boot_id()
-        self._synced = synced or kernel_synced
+        self._synced = synced or clock_synced
         self._state = ClockState.UNSYNCED
         self._checked_s = float("-inf")
 
@@ -80,6 +86,46 @@ class SystemClock:
         return Moment(stamp.monotonic_ns / 1e9, local)
 
 
+class Floor:
+    """The earliest that it can be now, whatever the wall clock says.
+
+    It rises with signed words of the NOC and is kept over restarts, so that a hub that boots in 1970 neither rejects
+    every certificate nor accepts a command that has expired.
+
+    Args:
+        clock: the hub's clock.
+        built_ns: when this release was made, UTC nanoseconds since 1970.
+    """
+
+    def __init__(self, clock: Clock, built_ns: int = 0) -> None:
+        self._clock = clock
+        self._floor_ns = built_ns
+        self._at_s = clock.monotonic_s()
+
+    def raise_to(self, wall_ns: int) -> None:
+        """Take somebody's signed word for the time; the floor never sinks, and runs on from here.
+
+        A word that no clock could have given is passed over: it could never be taken back.
+        """
+        if not 0 <= wall_ns < _NEVER_NS:
+            return
+        now_ns = self._now_ns()
+        self._floor_ns, self._at_s = max(wall_ns, now_ns), self._clock.monotonic_s()
+
+    def _now_ns(self) -> int:
+        return self._floor_ns + round((self._clock.monotonic_s() - self._at_s) * 1e9)
+
+    def now(self) -> datetime:
+        """The wall clock, or the floor where that is later."""
+        return max(self._clock.now(), from_ns(self._now_ns()))
+
+    def persistable(self) -> bytes:
+        """Give what to keep over a restart: eight bytes for :meth:`raise_to`."""
+        stamp = self._clock.stamp()
+        wall_ns = stamp.wall_ns if stamp.clock is ClockState.SYNCED else 0
+        return max(wall_ns, self._now_ns()).to_bytes(8, "big")
+
+
 def _read_boot_id() -> str:
     try:
         return _BOOT_ID.read_text(encoding="ascii").replace("-", "").strip()[:16]
@@ -101,11 +147,26 @@ class _Timex(ctypes.Structure):
     )
 
 
-def kernel_synced() -> bool:
-    """Ask the kernel whether its clock is disciplined (adjtimex(2), STA_UNSYNC clear)."""
+def kernel_synced() -> bool | None:
+    """Ask the kernel whether its clock is disciplined (adjtimex(2), STA_UNSYNC clear); None when it does not say."""
     timex = _Timex()
     try:
         result = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
     except (OSError, AttributeError):  # not Linux
+        return None
+    return None if result < 0 else not timex.status & _STA_UNSYNC
+
+
+def clock_synced(mark: Path = _TIMESYNCD_MARK) -> bool:
+    """Say whether the wall clock is synchronised.
+
+    systemd's ``ProtectClock=`` forbids even to ask the kernel. Then timesyncd's mark answers, while it is fresh.
+    """
+    kernel = kernel_synced()
+    if kernel is not None:
+        return kernel
+    try:
+        age_s = time.time() - mark.stat().st_mtime
+    except OSError:  # no timesyncd, or not once since the boot
         return False
-    return result >= 0 and not timex.status & _STA_UNSYNC
+    return 0 <= age_s <= _MARK_GOOD_S

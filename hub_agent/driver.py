@@ -109,7 +109,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Call ``silent`` if nothing is received for so long; replaces an earlier ``Wait``."""
+    """Call ``silent`` once if nothing is received for so long, counted anew from each chunk; replaces the last."""
 
     seconds: float
 

@@ -55,7 +55,13 @@ class DriverError(HubError):
 class LinkError(HubError):
     """The way to a device is gone or refused: unplugged, out of range, connect failed."""
 
-    retry = "later"
+    retry: ClassVar[Retry] = "later"
+
+
+class DeviceRefusedError(LinkError):
+    """The device answered, and said no; the link itself is as good as before."""
+
+    retry: ClassVar[Retry] = "slowly"
 
 
 class StorageError(HubError):

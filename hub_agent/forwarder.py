@@ -23,11 +23,17 @@ from hub_agent.model import ReadingClass
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
 from hub_agent.outbox.outbox import Committed, Outbox
 from hub_agent.outbox.store import class_of, seq_of
+from hub_agent.telling import Telling
 from hub_agent.topics import Topics
 
 _log = get_logger("forwarder")
 
+Trouble = Literal["uplink_refused", "no_subscribers"]
+"""Why the broker does not pass on what is sent: it says no, or it has nobody to give it to."""
+
 _PAGE: Final = 256
+_PROBE_S: Final = 1.0
+_PACKET_TOO_LARGE: Final = 0x95
 
 
 class Publisher(Protocol):
@@ -69,6 +75,7 @@ class Figures:
         latency: by class: received by the hub → confirmed by the NOC, of batches that were sent while fresh.
         published: received → handed to the broker, the same batches.
         confirmed: items confirmed.
+        confirmed_readings: those of them that are readings: all but class alarm, which holds events only.
         resent: batches sent more than once.
         refused: batches that the broker or the NOC refused.
     """
@@ -76,6 +83,7 @@ class Figures:
     latency: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
     published: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
     confirmed: int = 0
+    confirmed_readings: int = 0
     resent: int = 0
     refused: int = 0
     last_confirmed_s: float | None = None
@@ -90,7 +98,8 @@ class Forwarder:
         confirmation_keys: the NOC's Ed25519 keys whose word lets a batch go.
         policy: see :class:`Policy`.
         clock: monotonic time.
-        on_event: is told (code, fields) of what the NOC's technicians should know; never blocks.
+        on_event: is told (code, fields) of what the NOC's technicians should know, each code seldom; never blocks.
+        on_trouble: is told (code, active) when the broker begins and ceases to refuse what is sent.
         on_noc_time: is told the NOC's signed wall clock (ns), for the clock floor.
     """
 
@@ -102,6 +111,7 @@ class Forwarder:
         policy: Policy,
         clock: Clock,
         on_event: Callable[[str, dict[str, Any]], None],
+        on_trouble: Callable[[Trouble, bool], None],
         on_noc_time: Callable[[int], None] = lambda _wall_ns: None,
     ) -> None:
         self._outbox = outbox
@@ -109,7 +119,10 @@ class Forwarder:
         self._confirmation_keys = tuple(confirmation_keys)
         self._policy = policy
         self._clock = clock
-        self._on_event = on_event
+        self._on_trouble = on_trouble
+        self._trouble: Trouble | None = None
+        self._probe_at_s = 0.0
+        self._on_event = Telling(on_event, clock.monotonic_s)
         self._on_noc_time = on_noc_time
         self.lanes = Lanes(policy.window, resend_s=policy.resend_s)
         self.figures = Figures()
@@ -146,18 +159,28 @@ class Forwarder:
             self.lanes.disconnected()
 
     async def _send_what_may_go(self, link: Publisher) -> None:
-        while True:
+        while len(self._pubacks) < self._policy.window:  # epoch records count too: paho holds no more than the window
             wanted = self.lanes.wants()
             if wanted is not None:
                 cls, behind = wanted
                 rows = await self._outbox.after(cls, behind, _PAGE)
                 batches = [Committed(row.key, row.items, row.envelope) for row in rows]
                 self.lanes.refill(cls, behind, batches, exhausted=len(rows) < _PAGE)
-            choice = self.lanes.choose(self._clock.monotonic_s())
+            choice = self.lanes.choose(self._clock.monotonic_s()) if self._may_send() else None
             if choice is not None:
                 self._publish(link, choice)
             elif wanted is None:
                 return
+
+    def _may_send(self) -> bool:
+        """Say whether to send now: while the broker refuses, one probe a second, so that nothing storms."""
+        if self._trouble is None:
+            return True
+        now_s = self._clock.monotonic_s()
+        if now_s < self._probe_at_s:
+            return False
+        self._probe_at_s = now_s + _PROBE_S
+        return True
 
     def _publish(self, link: Publisher, choice: Choice) -> None:
         batch = choice.batch
@@ -189,12 +212,13 @@ class Forwarder:
 
     def _key_answered(self, future: "asyncio.Future[Any]") -> None:
         self._pubacks.pop(future, None)
+        self._wake.set()
         if future.cancelled() or future.exception() is not None:
             return
         reason = future.result()
         if reason is not None and reason.is_failure:
             self._announced.clear()
-            self._refused_by_broker(str(reason))
+            self._begin("uplink_refused")
 
     def _answered(self, choice: Choice, future: "asyncio.Future[Any]") -> None:
         """Book a PUBACK. Runs on the event loop."""
@@ -202,21 +226,41 @@ class Forwarder:
         if future.cancelled() or future.exception() is not None:
             return  # the link is gone; what was not acknowledged goes again on the next one
         key, reason = choice.batch.key, future.result()
-        self.lanes.acknowledged(key)
         self._wake.set()
-        if reason is not None and reason.is_failure:
-            self._refused_by_broker(str(reason))
-        elif (
-            reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._policy.on_no_subscribers == "hold"
-        ):
-            self._on_event("no_subscribers", {"seq": seq_of(key)})
-        elif self._policy.confirm == "broker":
-            self._confirmed(seq_of(key), seq_of(key))
+        if reason is not None and reason.value == _PACKET_TOO_LARGE:
+            self.lanes.acknowledged(key)
+            self._put_aside(key, "too_large_for_the_broker")
+        elif reason is not None and reason.is_failure:
+            self.figures.refused += 1
+            self.lanes.returned(key)
+            self._begin("uplink_refused")
+        elif reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._holds:
+            self.lanes.returned(key)
+            self._begin("no_subscribers")
+        else:
+            self.lanes.acknowledged(key)
+            self._end()
+            if self._policy.confirm == "broker":
+                self._confirmed(seq_of(key), seq_of(key))
 
-    def _refused_by_broker(self, reason: str) -> None:
-        """A refused publish was not delivered: it stays in flight and is sent again when its time is up."""
-        self.figures.refused += 1
-        self._on_event("uplink_refused", {"reason": reason})
+    @property
+    def _holds(self) -> bool:
+        return self._policy.on_no_subscribers == "hold"
+
+    def _begin(self, trouble: Trouble) -> None:
+        """Note that the broker refuses; said once, and probed once a second until it takes something again."""
+        if self._trouble != trouble:
+            self._end()
+            self._trouble = trouble
+            self._probe_at_s = self._clock.monotonic_s() + _PROBE_S
+            self._on_trouble(trouble, True)
+
+    def _end(self) -> None:
+        """Note that the broker takes what is sent."""
+        if self._trouble is not None:
+            trouble, self._trouble = self._trouble, None
+            self._announced.clear()  # a record that went to nobody is as good as never sent
+            self._on_trouble(trouble, False)
 
     async def _wait(self, link: Publisher) -> None:
         """Sleep until there may be something to send, a timer is due, or the link is gone."""
@@ -225,6 +269,8 @@ class Forwarder:
         resend_s = self.lanes.next_resend_s()
         if resend_s is not None:
             due_s = min(due_s, max(resend_s, now_s + 0.05))
+        if self._trouble is not None:
+            due_s = min(due_s, max(self._probe_at_s, now_s))
         oldest_s = min(self._pubacks.values(), default=now_s)
         if now_s - oldest_s > PUBACK_TIMEOUT_S:
             link.lose(f"no PUBACK within {PUBACK_TIMEOUT_S:g} s")
@@ -266,6 +312,8 @@ class Forwarder:
         self.figures.last_confirmed_s = now_s
         for flight in flights:
             self.figures.confirmed += flight.batch.items
+            if class_of(flight.batch.key) is not ReadingClass.ALARM:
+                self.figures.confirmed_readings += flight.batch.items
             self.figures.resent += flight.attempts > 1
             self._measure(flight, now_s)
         self._outbox.confirm(first, last, [flight.batch for flight in flights])
@@ -277,9 +325,12 @@ class Forwarder:
 
     def _refused_by_noc(self, seq: int, code: str) -> None:
         flight = self.lanes.flights.get(seq)
-        if flight is None:
-            return
+        if flight is not None:
+            self._put_aside(flight.batch.key, code)
+
+    def _put_aside(self, key: int, code: str) -> None:
+        """Keep a batch that nobody takes, but stop sending it; a person must look."""
         self.figures.refused += 1
-        self.lanes.set_aside(flight.batch.key)
-        _log.error("batch_refused", seq=seq, code=code)
-        self._on_event("batch_refused", {"seq": seq, "code": code})
+        self.lanes.set_aside(key)
+        _log.error("batch_refused", seq=seq_of(key), code=code)
+        self._on_event("batch_refused", {"seq": seq_of(key), "code": code})

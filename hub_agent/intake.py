@@ -9,6 +9,7 @@ supervisor starts it anew.
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -27,6 +28,9 @@ COMMIT_S: Final[Mapping[ReadingClass, float]] = {
 }
 """The longest that a reading of a class may be in RAM alone: what a power cut can take."""
 
+STATE: Final = "alarms"
+"""The name of the alarm state among the outbox's local state."""
+
 _PENDING_MAX: Final = 4096
 """More than this in RAM, and drivers wait for the card."""
 
@@ -42,12 +46,17 @@ class Judge(Protocol):
         """Judge the passing of time; give the alarm events that it causes."""
         ...
 
-    def next_due_s(self) -> float | None:
-        """Say on the monotonic clock when time alone may cause an event; None when never."""
+    def next_due(self) -> int | None:
+        """Say in monotonic nanoseconds when time alone may cause an event; None when never."""
         ...
 
-    def state(self) -> bytes:
-        """Give the state that must survive a restart."""
+    def snapshot(self) -> dict[str, Any]:
+        """Give the state that must survive a restart, JSON-able."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Moves whenever the snapshot does."""
         ...
 
 
@@ -97,7 +106,9 @@ class Intake:
         self._durable: dict[ReadingClass, asyncio.Future[None]] = {}
         self._unannounced: list[Any] = []
         self._names: set[str] = set()
+        self._stored_version = judge.version
         self._wake = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self.counts = Counts()
 
     async def take(self, device: str, reading: Reading, stamp: Stamp) -> bool:
@@ -113,7 +124,7 @@ class Intake:
         name = ""
         if reading.record is not None or reading.measured is not None:
             name = name_record(device, (reading.record, reading.measured, reading.user, reading.measurements))
-            if name in self._names or await self._outbox.seen(bytes.fromhex(name)):
+            if await self._is_known(name, reading):
                 self.counts.repeated += 1
                 return False
             self._names.add(name)
@@ -121,7 +132,15 @@ class Intake:
         self.counts.by_device[device] = self.counts.by_device.get(device, 0) + 1
         self._add(reading.cls, received)
         self._raise(self._judge.reading(received))
-        if reading.cls <= ReadingClass.EPISODIC or reading.stored or len(self._pending[reading.cls]) >= _PENDING_MAX:
+        if _must_be_durable(reading) or len(self._pending[reading.cls]) >= _PENDING_MAX:
+            await self._until_durable(reading.cls)
+        return True
+
+    async def _is_known(self, name: str, reading: Reading) -> bool:
+        """Say whether a record came before. The device may be told so only once that one is durable."""
+        if name not in self._names:
+            return await self._outbox.seen(bytes.fromhex(name))
+        if _must_be_durable(reading):
             await self._until_durable(reading.cls)
         return True
 
@@ -135,6 +154,14 @@ class Intake:
             for event in events:
                 self._add(ReadingClass.ALARM, self._to_wire(event))
             self._unannounced.extend(events)
+
+    async def keep_state(self) -> None:
+        """Make the judge's state durable now; returns when it is.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
+        await self._until_durable(ReadingClass.ALARM)
 
     def raise_now(self, events: Sequence[Any]) -> None:
         """Take alarm events that no reading caused (a link lost, a command's effect)."""
@@ -166,8 +193,8 @@ class Intake:
             while True:
                 turned()
                 await self._sleep()
-                now_s = self._clock.monotonic_s()
                 self._raise(self._judge.tick(self._clock.stamp()))
+                now_s = self._clock.monotonic_s()
                 due = {cls for cls, due_s in self._due_s.items() if due_s <= now_s}
                 if ReadingClass.ALARM in due:
                     # the readings that raised an alarm go in its transaction, with the alarm state
@@ -178,24 +205,26 @@ class Intake:
             await self.drain()
 
     async def drain(self) -> None:
-        """Commit everything that is pending."""
-        if self._due_s:
-            await self._flush(set(self._due_s))
+        """Commit everything that is pending; returns when nothing is on its way to the card any more."""
+        await self._flush(set(ReadingClass))
 
     async def _sleep(self) -> None:
         """Wait until something is due or comes in."""
         self._wake.clear()
         dues = [*self._due_s.values()]
-        judged_s = self._judge.next_due_s()
-        if judged_s is not None:
-            dues.append(judged_s)
+        judged_ns = self._judge.next_due()
+        if judged_ns is not None:
+            dues.append(judged_ns / 1e9)
         delay_s = min((due_s - self._clock.monotonic_s() for due_s in dues), default=1.0)
-        if delay_s > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(delay_s, 1.0)):
-                    await self._wake.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, min(delay_s, 1.0))):
+                await self._wake.wait()
 
     async def _flush(self, due: set[ReadingClass]) -> None:
+        async with self._flushing:  # so that whoever drains also waits for what is being committed already
+            await self._commit(due)
+
+    async def _commit(self, due: set[ReadingClass]) -> None:
         batches = {cls: self._pending[cls] for cls in due if self._pending[cls]}
         waiting = [self._durable.pop(cls) for cls in due if cls in self._durable]
         for cls in due:
@@ -205,7 +234,10 @@ class Intake:
         names = [
             item.name for items in batches.values() for item in items if isinstance(item, ReceivedReading) and item.name
         ]
-        state = {"alarms": self._judge.state()} if events else {}
+        version = self._judge.version
+        state = {} if version == self._stored_version else {STATE: json.dumps(self._judge.snapshot()).encode()}
+        if not batches and not state and not waiting:
+            return
         try:
             committed = await self._outbox.commit(batches, names=map(bytes.fromhex, names), state=state)
         except StorageError as error:
@@ -215,8 +247,14 @@ class Intake:
         finally:
             if events:
                 self._announce(events)
+        self._stored_version = version
         self._names.difference_update(names)
         self.counts.stored += sum(isinstance(item, ReceivedReading) for items in batches.values() for item in items)
         self._offer(committed)
         for future in waiting:
             future.set_result(None)
+
+
+def _must_be_durable(reading: Reading) -> bool:
+    """Say whether the device may delete the reading once it is told "received"."""
+    return reading.cls <= ReadingClass.EPISODIC or reading.stored

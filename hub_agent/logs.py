@@ -6,8 +6,12 @@ Never: lets a field through that is not on the list, so that no vital sign, pati
 Log transitions once (down, up), never a line per reading; and only what no caller can be told.
 """
 
+import logging
 import sys
+import traceback
 from collections.abc import Mapping, MutableMapping
+from pathlib import PurePath
+from types import TracebackType
 from typing import Any, Final, Literal
 
 import structlog
@@ -18,10 +22,27 @@ SAFE_FIELDS: Final = frozenset(
         "code", "command", "condition", "count", "cut_s", "delay_s", "device", "drained", "driver", "epochs", "error",
         "event", "hint", "host_state", "items", "jti", "journal", "key", "kid", "level", "lost_s", "mode", "op",
         "path", "port", "priority", "protocol", "readings", "reason", "release", "revision", "rssi_dbm", "seconds",
-        "seq", "source", "state", "step", "task", "timestamp", "topic", "version", "why",
+        "seq", "source", "state", "step", "task", "timestamp", "topic", "version", "where", "why",
     }
 )  # fmt: skip
 """What a log line may carry. ``device`` is the alias of the configuration, never an address or a serial number."""
+
+
+_FRAMES: Final = 12
+
+
+def _placed(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Turn an exception into where it came from, the innermost first: its message and its values may be anything."""
+    trouble = event.pop("exc_info", None)
+    error = trouble if isinstance(trouble, BaseException) else sys.exc_info()[1] if trouble else None
+    if error is not None:
+        event["where"] = _frames(error.__traceback__)
+    return event
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    frames = traceback.extract_tb(trace)[-_FRAMES:]
+    return [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)]
 
 
 def _allow_listed(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
@@ -32,6 +53,16 @@ def _allow_listed(_logger: object, _method: str, event: MutableMapping[str, Any]
     return kept
 
 
+class _Libraries(logging.Handler):
+    """Takes what libraries log: that they did, from where and how loud. Their texts hold addresses and raw bytes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say that a library had something to say."""
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        log = structlog.get_logger(task="library")
+        log.log(record.levelno, "library_said", source=record.name, error=error)
+
+
 def configure(level: str = "info", form: Literal["auto", "json", "console"] = "auto") -> None:
     """Send logs to standard error: JSON for journald, coloured lines on a terminal."""
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
@@ -40,6 +71,7 @@ def configure(level: str = "info", form: Literal["auto", "json", "console"] = "a
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _placed,
             _allow_listed,
             renderer,
         ],
@@ -47,6 +79,7 @@ def configure(level: str = "info", form: Literal["auto", "json", "console"] = "a
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
 
 
 def get_logger(task: str) -> Any:  # noqa: ANN401 - structlog's bound loggers are built at run time

@@ -34,12 +34,13 @@ _TAKEN_OVER: Final = 0x8E
 
 
 class Message(NamedTuple):
-    """What came on a subscribed topic. ``mid`` is for :meth:`Link.acknowledge`."""
+    """What came on a subscribed topic; ``mid`` is for :meth:`Link.acknowledge`, ``duplicate``: it may not be new."""
 
     topic: str
     payload: bytes
     retained: bool
     mid: int
+    duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ def _wire_callbacks(client: paho.Client, link: Link, loop: asyncio.AbstractEvent
     client.on_disconnect = lambda _c, _u, _f, reason, _p: hand_over(down, reason)
     client.on_publish = lambda _c, _u, mid, reason, _p: hand_over(link.on_published, mid, reason)
     client.on_message = lambda _c, _u, m: hand_over(
-        link.on_message, Message(m.topic, bytes(m.payload), bool(m.retain), m.mid)
+        link.on_message, Message(m.topic, bytes(m.payload), bool(m.retain), m.mid, bool(m.dup))
     )
     return connected
 

@@ -17,6 +17,7 @@ from hub_agent.model import Code, Unit
 
 _SCADA: Final = 2 << 16
 _OBJ: Final = 1 << 16
+_PHD_DM: Final = 128 << 16
 
 UNIT_CODES: Final[Mapping[Unit, int]] = MappingProxyType(
     {
@@ -27,6 +28,9 @@ UNIT_CODES: Final[Mapping[Unit, int]] = MappingProxyType(
         "kPa": 265987,  # MDC_DIM_KILO_PASCAL
         "Cel": 268192,  # MDC_DIM_DEGC
         "[degF]": 266560,  # MDC_DIM_FAHR
+        "g": 263872,  # MDC_DIM_X_G
+        "mg": 263890,  # MDC_DIM_MILLI_G
+        "mL": 263762,  # MDC_DIM_MILLI_L
         "kg": 263875,  # MDC_DIM_KILO_G
         "[lb_av]": 263904,  # MDC_DIM_LB
         "m": 263424,  # MDC_DIM_X_M
@@ -71,6 +75,10 @@ def _scada(term: int) -> Code:
     return Code(_SCADA + term)
 
 
+def _phd(term: int) -> Code:
+    return Code(_PHD_DM + term)
+
+
 SPO2: Final = _scada(19384)
 PULSE_RATE_OXIMETER: Final = _scada(18458)
 PULSE_RATE_NIBP: Final = _scada(18474)
@@ -99,6 +107,10 @@ BMI: Final = _scada(57680)
 FAT_FREE_MASS: Final = _scada(57684)
 SOFT_LEAN_MASS: Final = _scada(57688)
 BODY_WATER: Final = _scada(57692)
+BASAL_METABOLISM: Final = _scada(57696)
+MUSCLE_SHARE: Final = _scada(57700)
+MUSCLE_MASS: Final = _scada(57704)
+BODY_IMPEDANCE: Final = _scada(57708)
 GLUCOSE_CAPILLARY_WHOLE_BLOOD: Final = _scada(29112)
 GLUCOSE_CAPILLARY_PLASMA: Final = _scada(29116)
 GLUCOSE_VENOUS_WHOLE_BLOOD: Final = _scada(29120)
@@ -110,12 +122,26 @@ GLUCOSE_ISF: Final = _scada(29140)
 GLUCOSE_UNDETERMINED_WHOLE_BLOOD: Final = _scada(29292)
 GLUCOSE_UNDETERMINED_PLASMA: Final = _scada(29296)
 HBA1C: Final = _scada(29148)
+GLUCOSE_TREND: Final = _phd(29400)
 RESPIRATION_RATE: Final = _scada(20490)
 RESPIRATION_RATE_THORACIC: Final = _scada(20506)
 RESPIRATION_RATE_AIRWAY: Final = _scada(20498)
 RR_INTERVAL: Final = _scada(16168)
 ECG: Final = _scada(256)
-ENERGY_EXPENDED: Final = Code((128 << 16) + 119)
+ENERGY_EXPENDED: Final = _phd(119)
+EXERCISE: Final = _phd(29152)
+CARBOHYDRATE: Final = _phd(29156)
+CARBOHYDRATES: Final = tuple(_phd(term) for term in range(29160, 29188, 4))
+"""Of breakfast, lunch, dinner, snack, drink, supper, brunch."""
+MEDICATION: Final = _phd(29188)
+MEDICATIONS: Final = tuple(_phd(term) for term in range(29192, 29212, 4))
+"""Rapid, short, intermediate and long acting insulin, pre-mixed insulin."""
+HEALTH: Final = tuple(_phd(term) for term in range(29216, 29236, 4))
+"""Minor and major issues, menses, stress, none."""
+MEALS: Final = (*(_phd(term) for term in range(29260, 29276, 4)), _phd(29300))
+"""Before and after a meal, fasting, casual, bedtime."""
+TESTERS: Final = tuple(_phd(term) for term in range(29280, 29292, 4))
+"""The patient, a health professional, a laboratory."""
 BATTERY: Final = Code(_OBJ + 2460)
 BATTERY_TIME_LEFT: Final = Code(_OBJ + 2440)
 
@@ -123,6 +149,15 @@ _GLUCOSE_UNITS: Final = ("mg/dL", "mmol/L")
 _PRESSURE: Final = ("mm[Hg]", "kPa")
 _TEMPERATURE: Final = ("Cel", "[degF]")
 _MASS: Final = ("kg", "[lb_av]")
+
+# What a patient notes beside a glucose value. A choice (meal, health, tester) is the code of what was chosen, valued 1.
+_CONTEXTS: Final = (
+    ("GLU_CARB_", CARBOHYDRATES, ("g",), "BREAKFAST LUNCH DINNER SNACK DRINK SUPPER BRUNCH"),
+    ("GLU_HEALTH_", HEALTH, ("1",), "MINOR MAJOR MENSES STRESS NONE"),
+    ("GLU_MEAL_", MEALS, ("1",), "PREPRANDIAL POSTPRANDIAL FASTING CASUAL BEDTIME"),
+    ("GLU_TESTER_", TESTERS, ("1",), "SELF HCP LAB"),
+    ("MEDICATION_", MEDICATIONS, ("mg", "mL"), "RAPIDACTING SHORTACTING INTERMEDIATEACTING LONGACTING PREMIX"),
+)
 
 _TABLE: Final = (
     Quantity(SPO2, "MDC_PULS_OXIM_SAT_O2", "oxygen saturation", ("%",), ("2708-6", "59408-5")),
@@ -182,12 +217,25 @@ _TABLE: Final = (
             (GLUCOSE_UNDETERMINED_PLASMA, "MDC_CONC_GLU_UNDETERMINED_PLASMA", "glucose, plasma", (), False),
         )
     ),
+    Quantity(GLUCOSE_TREND, "MDC_CONC_GLU_TREND", "glucose trend", ("mg/dL/min",), verified=False),
     Quantity(HBA1C, "MDC_CONC_HBA1C", "glycated haemoglobin", ("%",), ("4548-4",), verified=False),
     Quantity(RESPIRATION_RATE, "MDC_RESP_RATE", "respiration rate", ("/min",), ("9279-1",)),
     Quantity(RESPIRATION_RATE_THORACIC, "MDC_TTHOR_RESP_RATE", "respiration rate, thoracic", ("/min",), ("9279-1",)),
     Quantity(RESPIRATION_RATE_AIRWAY, "MDC_AWAY_RESP_RATE", "respiration rate, airway", ("/min",), ("9279-1",)),
     Quantity(RR_INTERVAL, "MDC_ECG_TIME_PD_RR_GL", "RR interval", ("ms",), ("8637-3",), verified=False),
     Quantity(ECG, "MDC_ECG_ELEC_POTL", "electrocardiogram", ("uV",), verified=False),
+    Quantity(BASAL_METABOLISM, "MDC_BASAL_METABOLISM", "basal metabolism", ("kJ",), verified=False),
+    Quantity(MUSCLE_SHARE, "MDC_BODY_MUSCLE", "muscle share", ("%",), verified=False),
+    Quantity(MUSCLE_MASS, "MDC_MASS_BODY_MUSCLE", "muscle mass", _MASS, verified=False),
+    Quantity(BODY_IMPEDANCE, "MDC_BODY_ELECTRICAL_IMPEDANCE", "body impedance", ("Ohm",), verified=False),
+    Quantity(EXERCISE, "MDC_CTXT_GLU_EXERCISE", "exercise", ("%", "s")),
+    Quantity(CARBOHYDRATE, "MDC_CTXT_GLU_CARB", "carbohydrate", ("g",)),
+    Quantity(MEDICATION, "MDC_CTXT_MEDICATION", "medication", ("mg", "mL")),
+    *(
+        Quantity(code, f"MDC_CTXT_{stem}{term}", f"{stem.split('_')[-2]} {term}".lower(), units)
+        for stem, codes, units, terms in _CONTEXTS
+        for code, term in zip(codes, terms.split(), strict=True)
+    ),
     Quantity(ENERGY_EXPENDED, "MDC_HF_ENERGY", "energy expended", ("kJ",), verified=False),
     Quantity(BATTERY, "MDC_ATTR_VAL_BATT_CHARGE", "battery", ("%",)),
     Quantity(BATTERY_TIME_LEFT, "MDC_ATTR_TIME_BATT_REMAIN", "battery time left", ("min",)),

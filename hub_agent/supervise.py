@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from hub_agent.backoff import full_jitter
+from hub_agent.backoff import Backoff
 from hub_agent.clock import Clock
 from hub_agent.errors import HubError
 from hub_agent.logs import get_logger
@@ -21,11 +21,6 @@ _log = get_logger("supervise")
 
 SLOWLY_S: Final = 30.0
 """The shortest cap for what gets worse by hammering."""
-
-
-def keep_running_parked(error: BaseException) -> bool:
-    """Say whether trying again is pointless: the error names itself as one that needs a person."""
-    return isinstance(error, HubError) and error.retry == "never"
 
 
 async def keep_running(
@@ -50,7 +45,7 @@ async def keep_running(
     Returns:
         Only for an error whose ``retry`` is ``never``: the task is parked until the configuration changes.
     """
-    delays = full_jitter(60.0)
+    backoff = Backoff()
     while True:
         began_s = clock.monotonic_s()
         slowly = False
@@ -59,17 +54,18 @@ async def keep_running(
         except Exception as error:
             if on_failure is not None:
                 on_failure(error)
-            hub_error = isinstance(error, HubError)
-            log = _log.warning if hub_error else _log.exception
-            log("task_failed", task=name, error=type(error).__name__, why=str(error) if hub_error else "")
-            if keep_running_parked(error):
-                _log.error("task_parked", task=name, why=str(error))
-                return
-            slowly = isinstance(error, HubError) and error.retry == "slowly"
+            if not isinstance(error, HubError):
+                _log.exception("task_failed", task=name, error=type(error).__name__)
+            else:
+                _log.warning("task_failed", task=name, error=type(error).__name__, why=str(error))
+                if error.retry == "never":
+                    _log.error("task_parked", task=name, why=str(error))
+                    return
+                slowly = error.retry == "slowly"
         if clock.monotonic_s() - began_s >= healthy_s:
-            delays = full_jitter(60.0)
-        cap = max(cap_s(), SLOWLY_S) if slowly else cap_s()
-        await asyncio.sleep(min(next(delays), cap))
+            backoff.reset()
+        backoff.failed()
+        await asyncio.sleep(backoff.delay_s(max(cap_s(), SLOWLY_S) if slowly else cap_s()))
 
 
 def notify(state: str) -> None:
@@ -80,6 +76,7 @@ def notify(state: str) -> None:
     if address.startswith("@"):
         address = "\0" + address[1:]
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as s:
+        s.setblocking(False)  # a word that systemd has no room for is lost, and the hub goes on
         s.connect(address)
         s.sendall(state.encode())
 

@@ -10,14 +10,15 @@ manual, p. 64, below NEWS2 scale 2's gravest band (83 %). Pulse: Mindray BeneVis
 temperatures: one band beyond NEWS2's gravest (RCP 2017, chart 1). Glucose: round hypoglycaemia level 2 (54 mg/dL).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from hub_agent.alarms.limits import Limit
+from hub_agent.alarms.limits import Limit, LimitKey
 from hub_agent.alarms.measures import ALIASES
 from hub_agent.alarms.units import convert
+from hub_agent.errors import ConfigError
 from hub_agent.model import Code, Unit
 from hub_agent.nomenclature import QUANTITIES
 
@@ -87,3 +88,21 @@ def _ends(limit: Limit, bounds: Bounds) -> bool:
     low = limit.low is None or convert(limit.low + limit.hysteresis, limit.unit, bounds.unit) <= bounds.high[1]
     high = limit.high is None or convert(limit.high - limit.hysteresis, limit.unit, bounds.unit) >= bounds.low[0]
     return low and high
+
+
+def checked(limits: Iterable[Limit]) -> tuple[Limit, ...]:
+    """Give limits that may be in force together.
+
+    Raises:
+        ConfigError: one leaves the hard bounds, or two have the same measure, device and priority.
+    """
+    keys: set[LimitKey] = set()
+    every = tuple(limits)
+    for limit in every:
+        for fault in faults(limit):
+            name = QUANTITIES[limit.measure].refid if limit.measure in QUANTITIES else f"MDC code {limit.measure}"
+            raise ConfigError(f"limit on {name}: {fault.key} {fault.reason}", hint="the hard bounds hold for all")
+        if limit.key in keys:
+            raise ConfigError("two limits have the same measure, device and priority", hint="join the two")
+        keys.add(limit.key)
+    return every

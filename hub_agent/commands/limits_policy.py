@@ -9,10 +9,11 @@ is in force *now*: whoever takes the high-priority alarm away, by whatever words
 
 from collections.abc import Sequence
 
-from hub_agent.commands import limits_bounds
+from hub_agent.alarms import bounds
 from hub_agent.commands.claims import Args, LimitSetting, LimitsOff, LimitsOn, LimitsSet
+from hub_agent.commands.limit_setting import limit_of
 from hub_agent.commands.refusal import Refusal
-from hub_agent.errors import CommandError
+from hub_agent.errors import CommandError, ConfigError
 
 
 def needs_two(args: Args, in_force: Sequence[LimitSetting]) -> bool:
@@ -44,11 +45,25 @@ def check(args: Args, in_force: Sequence[LimitSetting], revision: int) -> None:
     """
     if isinstance(args, LimitsSet):
         for limit in args.limits:
-            limits_bounds.check(limit)
+            check_bounds(limit)
         if args.revision <= revision:
             raise CommandError(Refusal.STALE_REVISION, f"limits revision {revision} is in force, this is not newer")
     elif isinstance(args, LimitsOff | LimitsOn) and not _matching(args, in_force):
         raise CommandError(Refusal.STATE_FORBIDS, f"no limit on {args.measure} is in force for that device")
+
+
+def check_bounds(setting: LimitSetting) -> None:
+    """Hold one limit against the hard bounds, enabled or not: what is off today is switched on tomorrow.
+
+    Raises:
+        CommandError: ``out_of_bounds``; names the measure and the side, never a patient's value.
+    """
+    try:
+        faults = bounds.faults(limit_of(setting, 0))
+    except ConfigError as error:
+        raise CommandError(Refusal.OUT_OF_BOUNDS, f"{setting.measure}: {error}") from error
+    for fault in faults:
+        raise CommandError(Refusal.OUT_OF_BOUNDS, f"{setting.measure}: {fault.key} {fault.reason}")
 
 
 def _matching(args: LimitsOff | LimitsOn, in_force: Sequence[LimitSetting]) -> list[LimitSetting]:

@@ -3,18 +3,14 @@
 Owns: the checks and their order. The first fault decides the code (:class:`hub_agent.commands.refusal.Refusal`).
 Never: does I/O, reads a clock, remembers or acts. The ledger is asked between the second step and the third.
 
-=================  ==============================================================================================
-step               checks, in order → codes
-=================  ==============================================================================================
-:func:`authenticate`  size → ``oversize``; topic → ``foreign_topic``; not retained → ``retained``; envelope →
-                   ``too_deep``, ``malformed``; protected header → ``bad_header``, ``unknown_key``,
-                   ``bad_algorithm``; each signature → ``bad_signature``
-:func:`interpret`  claims → ``too_deep``, ``bad_schema``, ``unknown_version``; op → ``unknown_op``; arguments →
-                   ``bad_args``; audience → ``wrong_audience``
-:func:`authorise`  time → ``bad_lifetime``, ``wrong_session``, ``clock_unsynced``, ``expired``, ``not_yet_valid``;
-                   counter → ``jti_reused``, ``counter_used``; role → ``issuer_mismatch``, ``role_denied``; two
-                   people → ``dual_control``; state → ``out_of_bounds``, ``stale_revision``, ``state_forbids``
-=================  ==============================================================================================
+* :func:`authenticate`: size → ``oversize``; topic → ``foreign_topic``; not retained → ``retained``; envelope →
+  ``too_deep``, ``malformed``; each protected header → ``bad_header``, ``unknown_key``, ``bad_algorithm``; each
+  signature → ``bad_signature``.
+* :func:`interpret`: claims → ``too_deep``, ``bad_schema``, ``unknown_version``; op → ``unknown_op``; arguments →
+  ``bad_args``; audience → ``wrong_audience``.
+* :func:`authorise`: time → ``bad_lifetime``, ``wrong_session``, ``clock_unsynced``, ``expired``, ``not_yet_valid``;
+  counter → ``jti_reused``, ``counter_used``; role → ``issuer_mismatch``, ``role_denied``; two people →
+  ``dual_control``; state → ``out_of_bounds``, ``stale_revision``, ``state_forbids``.
 
 A command is a JWS (RFC 7515) in compact form, or in general JSON form where it has several signatures; alg is Ed25519
 (RFC 9864) alone. The general form is read as one compact JWS a signature, which by RFC 7515 §5.1 have the same signing

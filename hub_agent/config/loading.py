@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 from hub_agent.config import places
 from hub_agent.config.checks import Finding, Parts, findings
 from hub_agent.config.models import Config
-from hub_agent.config.values import SECRET_REMEDY, looks_secret
+from hub_agent.config.values import BY_REFERENCE, looks_secret
 from hub_agent.driver import Driver
 from hub_agent.errors import ConfigError
 
@@ -138,7 +138,7 @@ def _inline_secrets(raw: object, path: places.Path = ()) -> Iterator[Finding]:
         for position, value in enumerate(raw):
             yield from _inline_secrets(value, (*path, position))
     elif isinstance(raw, str) and looks_secret(raw):
-        yield Finding(path, "holds a secret", SECRET_REMEDY)
+        yield Finding(path, "holds a secret", BY_REFERENCE)
 
 
 def _sections(raw: dict[str, Any], base: Path, drivers: Mapping[str, Driver] | None) -> Iterator[Finding]:
@@ -189,8 +189,10 @@ def _finding(model: type[BaseModel], detail: ErrorDetails, at: places.Path) -> F
     ctx = detail.get("ctx", {})
     reason = _SENTENCES.get(detail["type"], detail["msg"]).format(**ctx)
     remedy = ctx.get("remedy", "")
-    if detail["type"] != "hub" and isinstance(field, FieldInfo) and field.description:
-        remedy = field.description
+    if isinstance(field, type) and detail["type"] == "missing":
+        remedy = _needed(field)
+    elif isinstance(field, FieldInfo) and detail["type"] != "hub":
+        remedy = field.description or ""
     return Finding(path, reason, remedy)
 
 

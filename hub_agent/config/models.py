@@ -193,6 +193,9 @@ class Device(_Section):
     address: BleAddress | None = Field(default=None, description="BLE: its address, in capitals with colons")
     port: Port | None = Field(default=None, description="serial: a port whose name stays, such as a by-id link")
     usb: UsbId | None = Field(default=None, description="serial: vid:pid or vid:pid:serial of its USB adapter")
+    pairing: Literal["none", "bond", "passkey"] | None = Field(
+        default=None, description="BLE: how this one pairs, where it differs from its driver's habit"
+    )
     cadence_s: Number | None = Field(default=None, gt=0, description="how often readings are due")
     tolerance: Number = Field(default=3.0, ge=1, le=100, description="silent for so many cadences: an alarm")
     options: dict[str, Any] = Field(default_factory=dict, description="what the driver itself lets one set")

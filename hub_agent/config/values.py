@@ -19,7 +19,7 @@ from hub_agent.errors import ConfigError
 
 _CREDENTIAL: Final = "credential:"
 _CREDENTIAL_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
-SECRET_REMEDY: Final = 'put it into a file that only the hub can read and give its path, or use "credential:NAME"'
+BY_REFERENCE: Final = 'put it into a file that only the hub can read and give its path, or use "credential:NAME"'
 _LOOKS_SECRET: Final = re.compile(r"-----BEGIN|\A(?!/)[A-Za-z0-9+/=_-]{40,}\Z")
 
 
@@ -56,7 +56,7 @@ def _path(value: object, info: ValidationInfo) -> Path:
     if not isinstance(value, str) or not value:
         raise mistake("must be a path in quotes")
     if looks_secret(value):
-        raise mistake("holds a secret", SECRET_REMEDY)
+        raise mistake("holds a secret", BY_REFERENCE)
     return (info.context["base"] if info.context else Path()) / value
 
 

@@ -3,15 +3,18 @@
 Owns: the loop between a connection and a session, and what is known of the device's link.
 Never: decodes, judges, stores, or lets one device's trouble reach another.
 
-A session that raises, or emits what its driver did not declare, breaks the driver contract: its device is parked.
+A session that raises, gives actions without end, or emits what its driver did not declare, breaks the driver contract:
+its device is parked. One that computes for ever without an action holds up the whole hub, and the watchdog ends it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, Literal, assert_never
 
 from hub_agent.clock import Clock
+from hub_agent.contract import flaw
 from hub_agent.devices.link import Connection, Connector
 from hub_agent.driver import (
     Action,
@@ -28,14 +31,17 @@ from hub_agent.driver import (
     Warn,
     Write,
 )
-from hub_agent.errors import DriverError, HubError
+from hub_agent.errors import DeviceRefusedError, DriverError, HubError
 from hub_agent.model import Reading, Stamp
-from hub_agent.nomenclature import undeclared
+from hub_agent.nomenclature import BATTERY
 
 REJECTED_KEPT: Final = 64
 """Bytes of a rejected frame that are kept for diagnosis."""
 REJECTED_PER_MINUTE: Final = 6
 """Rejected frames a minute that are kept; all are counted."""
+
+ACTIONS_MAX: Final = 100_000
+"""Actions that one chunk may cause: more than a full serial buffer of the shortest frames."""
 
 _MINUTE_S: Final = 60.0
 
@@ -58,6 +64,7 @@ class DeviceState:
         connections: how often it connected.
         last_reading_s: monotonic time of the last reading.
         rssi_dbm: signal strength, where there is one.
+        battery_percent: the newest that it told, where it does.
         why: of the last loss, or of being parked.
         warnings: code → how often.
     """
@@ -69,6 +76,7 @@ class DeviceState:
     connections: int = 0
     last_reading_s: float | None = None
     rssi_dbm: int | None = None
+    battery_percent: int | None = None
     why: str = ""
     warnings: dict[str, int] = field(default_factory=dict)
 
@@ -117,6 +125,7 @@ class Runner:
         self._connector = connector
         self._clock = clock
         self._outlet = outlet
+        self._patience_s: float | None = None
         self._deadline_s: float | None = None
         self._received_s = 0.0
         self._kept_at: list[float] = []
@@ -137,8 +146,8 @@ class Runner:
                 await self._converse(connection)
         except _Done:
             self._lost("finished")
-        except HubError as error:
-            self._lost(str(error))
+        except Exception as error:
+            self._lost(str(error) if isinstance(error, HubError) else type(error).__name__)
             raise
 
     def park(self, why: str) -> None:
@@ -159,10 +168,13 @@ class Runner:
         self._received_s = self._clock.monotonic_s()
         session = self._guard(lambda: self.driver.session(self._options))
         link = self.driver.link
-        self._deadline_s = None
+        self._patience_s = self._deadline_s = None
+        if isinstance(link, BleLink):
+            # What was read on connecting tells the session whom it deals with; some must know before they open.
+            while connection.waiting():
+                await self._perform(connection, await self._next(connection, session))
         if isinstance(link, BleLink) and link.open_before_subscribe:
             await self._perform(connection, self._ask(session.opened, self._clock.moment()))
-            await asyncio.sleep(link.subscribe_gap_s)
             await connection.subscribe()
         else:
             await connection.subscribe()
@@ -180,22 +192,27 @@ class Runner:
                 async with asyncio.timeout(max(0.0, self._deadline_s - self._clock.monotonic_s())):
                     chunk = await connection.receive()
             except TimeoutError:
-                self._deadline_s = None
+                self._patience_s = self._deadline_s = None
                 return self._ask(session.silent, self._clock.moment())
         return self._received(session, chunk)
 
     def _received(self, session: Session, chunk: Chunk) -> list[Action]:
         self._received_s = chunk.moment.monotonic_s
+        self._arm(self._patience_s)
         return self._ask(session.received, chunk)
 
     def _ask(self, method: Callable[[Any], Iterable[Action]], argument: Chunk | Moment) -> list[Action]:
-        actions: list[Action] = self._guard(lambda: list(method(argument)))
+        actions: list[Action] = self._guard(lambda: list(islice(method(argument), ACTIONS_MAX + 1)))
+        if len(actions) > ACTIONS_MAX:
+            raise DriverError(f"driver {self.driver.name!r} gives actions without end", hint="its device is parked")
         return actions
 
     def _guard(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the driver returns
         """Call into the driver; whatever it raises is its own fault and parks this device alone."""
         try:
             return call()
+        except HubError:
+            raise  # the device's options that it cannot use, with the hint
         except Exception as error:
             raise DriverError(
                 f"driver {self.driver.name!r} raised {type(error).__name__}",
@@ -209,14 +226,13 @@ class Runner:
                 case Emit(reading):
                     await self._emit(reading)
                 case Write(channel, data, response):
-                    await connection.write(channel, data, response=response)
+                    await self._attempt("write_refused", connection.write(channel, data, response=response))
                 case Read(channel):
-                    await connection.read(channel)
+                    await self._attempt("read_refused", connection.read(channel))
                 case Wait(seconds):
-                    self._deadline_s = self._clock.monotonic_s() + seconds
+                    self._arm(seconds)
                 case Warn(code):
-                    self.state.warnings[code] = self.state.warnings.get(code, 0) + 1
-                    self._outlet.event(self.name, code)
+                    self._warn(code)
                 case Rejected(reason, data):
                     self._reject(reason, data)
                 case Finished():
@@ -224,12 +240,29 @@ class Runner:
                 case _:
                     assert_never(action)
 
+    def _arm(self, patience_s: float | None) -> None:
+        """Start listening for silence anew; each chunk does, until ``silent`` was called."""
+        self._patience_s = patience_s
+        self._deadline_s = None if patience_s is None else self._clock.monotonic_s() + patience_s
+
+    async def _attempt(self, code: str, call: Awaitable[None]) -> None:
+        """Ask something of the device; its no is worth a warning, not the link."""
+        try:
+            await call
+        except DeviceRefusedError:
+            self._warn(code)
+
+    def _warn(self, code: str) -> None:
+        self.state.warnings[code] = self.state.warnings.get(code, 0) + 1
+        self._outlet.event(self.name, code)
+
     async def _emit(self, reading: Reading) -> None:
-        coded = [(m.code, m.unit) for m in reading.measurements] + [(s.code, s.unit) for s in reading.samples]
-        for code, unit in coded:
-            wrong = undeclared(code, unit, self.driver.measures)
-            if wrong:
-                raise DriverError(f"driver {self.driver.name!r}: {wrong}", hint="its device is parked")
+        wrong = flaw(reading, self.driver.measures)
+        if wrong is not None:
+            raise DriverError(f"driver {self.driver.name!r}: {wrong}", hint="its device is parked")
+        for measurement in reading.measurements:
+            if measurement.code == BATTERY and measurement.value is not None:
+                self.state.battery_percent = int(measurement.value)
         self.state.readings += 1
         self.state.last_reading_s = self._clock.monotonic_s()
         await self._outlet.take(self.name, reading, self._stamp())

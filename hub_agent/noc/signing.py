@@ -16,7 +16,7 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 from pydantic import JsonValue, ValidationError
 
-from hub_agent.commands import limits_bounds
+from hub_agent.commands import limits_policy
 from hub_agent.commands.claims import VERSION, Claims, LimitsSet
 from hub_agent.commands.ops import OPS
 from hub_agent.commands.verify import ALGORITHM, TYPE
@@ -97,7 +97,7 @@ def draft(
         raise ConfigError(f"{op}: {where}: {first['msg']}") from None
     if isinstance(checked, LimitsSet):
         for limit in checked.limits:
-            limits_bounds.check(limit)
+            limits_policy.check_bounds(limit)
     return claims
 
 
@@ -112,7 +112,10 @@ def sign(claims: Claims, keys: Sequence[RoleKey]) -> bytes:
         The payload for the hub's command topic.
     """
     unused = {"nonce"} if claims.nonce is None else set()
-    text = json.dumps(claims.model_dump(mode="json", exclude=unused), separators=(",", ":"))
+    return _sign(json.dumps(claims.model_dump(mode="json", exclude=unused), separators=(",", ":")), keys)
+
+
+def _sign(text: str, keys: Sequence[RoleKey]) -> bytes:
     headers = [{"alg": ALGORITHM, "kid": key.kid, "typ": TYPE} for key in keys]
     private = {key.kid: OKPKey.import_key(key.private) for key in keys}
     if len(keys) == 1:

@@ -84,9 +84,16 @@ class Outbox:
         """The digest of the newest batch: what the heartbeat shows, so that a clone cannot hide."""
         return self._link
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes on disk."""
+        return self._store.size_bytes()
+
     async def run(self, work: Callable[[Store], T]) -> T:
-        """Run something on the writer thread with the store."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
+        """Run something on the writer thread with the store; once asked for it is done, whoever stops waiting."""
+        future = asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
+        await asyncio.wait({future})
+        return future.result()
 
     async def commit(
         self,
@@ -134,14 +141,14 @@ class Outbox:
         deleted = store.apply(
             Change(
                 rows=[Row(batch.key, batch.items, batch.envelope) for batch in committed],
-                epochs=begins,
+                epochs=begins if committed else (),
                 confirmed=confirmed,
                 names=names,
                 state=[(name, self._box.close(name, value)) for name, value in state.items()],
             )
         )
         self._link = link
-        if begins:
+        if begins and committed:
             self._epoch, self._epoch_first = epoch, begins[0][0]
             self._epoch_since_s = self._clock.monotonic_s()
             self._records[epoch.id] = epoch.record
@@ -240,6 +247,10 @@ class Outbox:
         """
         value = await self.run(lambda store: store.state(name))
         return None if value is None else self._box.open(name, value)
+
+    async def save(self, name: str, value: bytes) -> None:
+        """Make a piece of local state durable by itself."""
+        await self.commit({}, state={name: value})
 
     async def close(self) -> None:
         """Settle, close the file, end the thread."""

@@ -9,16 +9,18 @@ lost rows in 17 of 20 cuts.
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from hub_agent.envelope import FIRST_LINK, digest
 from hub_agent.errors import StorageError
 from hub_agent.model import ReadingClass
 from hub_agent.outbox.migrations import SCHEMA_VERSION, migrate
+
+T = TypeVar("T")
 
 SEQ_BITS: Final = 56
 _SEQ_MASK: Final = (1 << SEQ_BITS) - 1
@@ -142,10 +144,16 @@ class Store:
         """Close the file; a last checkpoint folds the WAL into it."""
         self._db.close()
 
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The connection, for the ledger, which shares file, thread and transactions."""
-        return self._db
+    def on_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Let the ledger, which shares file and thread, work on the connection.
+
+        Raises:
+            StorageError: SQLite refused.
+        """
+        try:
+            return work(self._db)
+        except sqlite3.Error as error:
+            raise StorageError(f"the command ledger did not answer: {type(error).__name__}: {error}") from error
 
     def apply(self, change: Change) -> list[tuple[int, int]]:
         """Write one change durably: when this returns, a power cut cannot undo it. Give (key, items) of deleted rows.

@@ -77,11 +77,16 @@ class HubEnd:
 
     def __post_init__(self) -> None:
         self.topics = Topics(self.hub_id)
-        self.forwarder = Forwarder(self.outbox, self.topics, [self.confirm_key], self.policy, CLOCK, self._on_event)
+        self.forwarder = Forwarder(
+            self.outbox, self.topics, [self.confirm_key], self.policy, CLOCK, self._on_event, self._on_trouble
+        )
 
     def _on_event(self, code: str, fields: dict[str, Any]) -> None:
         self.happened.append((code, fields))
         self.changed.set()
+
+    def _on_trouble(self, trouble: str, active: bool) -> None:  # noqa: FBT001 - the forwarder's callback
+        self._on_event(trouble, {"active": active})
 
     async def commit(self, items: Sequence[Item], cls: ReadingClass = ReadingClass.CONTINUOUS) -> list[Committed]:
         """Commit one batch and offer it to the forwarder."""

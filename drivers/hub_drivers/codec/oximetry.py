@@ -10,6 +10,7 @@ carries; 0 is how many devices say "none" and is never a value; numbers that no 
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from hub_agent.model import Absent, DeviceTime, Measurement, Quality, Reading, ReadingClass, Samples
@@ -21,6 +22,9 @@ __all__ = ["flag_implausible", "implausible", "oximetry", "perfusion", "pleth"]
 _NO_VALUE: Final = int(Quality.SENSOR_OFF | Quality.SENSOR_FAULT | Quality.SEARCHING | Quality.INVALID)
 _FAULT: Final = int(Quality.SENSOR_FAULT | Quality.INVALID)
 _SENSOR_OFF: Final = int(Quality.SENSOR_OFF)
+_SEARCHING: Final = int(Quality.SEARCHING)
+_IMPLAUSIBLE: Final = int(Quality.IMPLAUSIBLE)
+_GOOD: Final = Quality.GOOD
 _HIGHEST_SPO2: Final = 100
 _LOWEST_PULSE: Final = 10
 _HIGHEST_PULSE: Final = 400
@@ -49,6 +53,12 @@ def flag_implausible(fields: dict[str, Any], spo2: str = "spo2", pulse_rate: str
     return fields
 
 
+@lru_cache(maxsize=256)
+def _flags(flags: int) -> Quality:
+    """Give the flags as such: making them of an integer, and arithmetic with them, costs a microsecond each."""
+    return Quality(flags)
+
+
 def _why(quality: int) -> Absent:
     """Say why a value is missing, from what the device says of itself."""
     if quality & _FAULT:
@@ -58,7 +68,18 @@ def _why(quality: int) -> Absent:
     return Absent.UNKNOWN
 
 
-def perfusion(value: Decimal | None, quality: Quality = Quality.GOOD) -> Measurement:
+def _saturation(spo2: int) -> Measurement:
+    """Give the ready-made measurement; formats with wide fields may send what no table holds."""
+    return _SPO2[spo2] if spo2 < len(_SPO2) else Measurement(SPO2, "%", whole(spo2))
+
+
+def _rate(pulse_rate: int) -> Measurement:
+    return (
+        _PULSE[pulse_rate] if pulse_rate < len(_PULSE) else Measurement(PULSE_RATE_OXIMETER, "/min", whole(pulse_rate))
+    )
+
+
+def perfusion(value: Decimal | None, quality: Quality = _GOOD) -> Measurement:
     """Make a perfusion index in %; None, and whatever comes while there is no signal, is absent."""
     flags = int(quality)
     if value is None or flags & _NO_VALUE:
@@ -74,7 +95,7 @@ def pleth(data: Sequence[int | None], period_s: Decimal) -> Reading:
 def oximetry(
     spo2: int | None,
     pulse_rate: int | None,
-    quality: Quality = Quality.GOOD,
+    quality: Quality = _GOOD,
     *,
     more: tuple[Measurement, ...] = (),
     cls: ReadingClass = ReadingClass.CONTINUOUS,
@@ -96,11 +117,11 @@ def oximetry(
     """
     flags = int(quality)
     if not spo2 and not pulse_rate and not flags & _NO_VALUE:
-        flags |= Quality.SEARCHING
+        flags |= _SEARCHING
     if flags & _NO_VALUE:
         spo2 = pulse_rate = None
     elif implausible(spo2, pulse_rate):
-        flags |= Quality.IMPLAUSIBLE
-    saturation = _SPO2[spo2] if spo2 else _NO_SPO2[_why(flags)]
-    pulse = _PULSE[pulse_rate] if pulse_rate else _NO_PULSE[_why(flags)]
-    return Reading(cls, (saturation, pulse, *more), Quality(flags), measured, record, stored)
+        flags |= _IMPLAUSIBLE
+    saturation = _saturation(spo2) if spo2 else _NO_SPO2[_why(flags)]
+    pulse = _rate(pulse_rate) if pulse_rate else _NO_PULSE[_why(flags)]
+    return Reading(cls, (saturation, pulse, *more), _flags(flags), measured, record, stored)

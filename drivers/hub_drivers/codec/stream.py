@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from hub_agent.driver import Action, Chunk, DecodeError, Moment, Rejected, Wait
 
-__all__ = ["Cut", "Deframer", "Measure", "Pace", "StreamSession"]
+__all__ = ["Cut", "Deframer", "Measure", "Pace", "StreamSession", "measure_line"]
 
 Measure = Callable[[bytes, int], int]
 """(buffer, start) → length of the whole valid frame that starts there; 0: may become one, wait for more bytes;
@@ -179,3 +179,9 @@ def _handled(handle: Handle, data: bytes) -> Sequence[Action]:
         return tuple(handle(data))
     except DecodeError as error:
         return (Rejected(str(error), data),)
+
+
+def measure_line(buffer: bytes, start: int) -> int:
+    """Find a line that ends with LF; the :data:`Measure` of text formats."""
+    end = buffer.find(b"\n", start)
+    return end + 1 - start if end >= 0 else 0

@@ -4,17 +4,18 @@ Owns: the driver ``gatt-heart-rate`` and how its frames become readings.
 Never: takes apart bytes; ``frame`` does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
 from hub_agent import nomenclature as mdc
-from hub_agent.driver import Action, BleLink, DecodeOnly, Driver, Match, Moment, Session, Write, sig_uuid
+from hub_agent.driver import Action, BleLink, Chunk, DecodeOnly, Driver, Match, Moment, Session, Write, sig_uuid
 from hub_agent.model import Absent, Measurement, Quality, Reading, ReadingClass
 from hub_agent.registry import Fields, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
 from hub_drivers.battery.frame import reading as battery
+from hub_drivers.codec.options import choice
 from hub_drivers.codec.plausibility import assess, gated
 from hub_drivers.heart_rate.frame import HeartRateFrame, decode
 
@@ -56,19 +57,31 @@ def reading(frame: HeartRateFrame, *, trust_contact: bool = True) -> Reading:
     return assess(ReadingClass.CONTINUOUS, measurements, quality)
 
 
-class HeartRateSession(DecodeOnly):
+class HeartRateSession:
     """Listens; resets the energy counter when asked."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        trust_contact = options.get("contact", "trust") != "ignore"
-        super().__init__(
+        trust_contact = choice(options, "contact", "trust", "ignore") == "trust"
+        self._listening = DecodeOnly(
             {
                 MEASUREMENT: lambda data: reading(decode(data), trust_contact=trust_contact),
                 BATTERY_LEVEL: battery,
             }
         )
 
-    def command(self, name: str, moment: Moment) -> tuple[Action, ...]:
+    def opened(self, moment: Moment) -> Sequence[Action]:
+        """Ask for nothing."""
+        return self._listening.opened(moment)
+
+    def received(self, chunk: Chunk) -> Sequence[Action]:
+        """Decode, or reject with the decoder's reason."""
+        return self._listening.received(chunk)
+
+    def silent(self, moment: Moment) -> Sequence[Action]:
+        """Silence is the runner's to judge."""
+        return self._listening.silent(moment)
+
+    def command(self, name: str, moment: Moment) -> Sequence[Action]:
         """Know ``reset-energy``."""
         del moment
         return (Write(CONTROL_POINT, _RESET_ENERGY),) if name == "reset-energy" else ()

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from hub_agent import nomenclature as mdc
 from hub_agent.driver import Action, BleLink, Chunk, Driver, Emit, Match, Moment, Rejected, Session, sig_uuid
-from hub_agent.errors import DecodeError
 from hub_agent.registry import Fields, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
 from hub_drivers.battery.frame import reading as battery
+from hub_drivers.codec.options import flag
 from hub_drivers.codec.plausibility import gated
+from hub_drivers.codec.steps import taken
 from hub_drivers.pulse_oximeter.frame import (
     STORED_SPOT_CHECK,
     continuous_fields,
@@ -36,20 +37,19 @@ class PulseOximeterSession:
     """Listens, and reads the memory of a device that says it has one."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self._transfer = Transfer(erase=bool(options.get("erase", False)))
+        self._transfer = Transfer(erase=flag(options, "erase"))
         self._has_memory = False
+        self._opened = False
 
     def opened(self, moment: Moment) -> Sequence[Action]:
-        """Ask for stored spot checks if there may be any."""
+        """Ask for stored spot checks if there may be any; features that come later are answered then."""
         del moment
+        self._opened = True
         return self._transfer.start() if self._has_memory else ()
 
     def received(self, chunk: Chunk) -> Sequence[Action]:
         """Decode, or reject with the decoder's reason."""
-        try:
-            return tuple(self._received(chunk.channel, chunk.data))
-        except DecodeError as error:
-            return (Rejected(str(error), chunk.data),)
+        return taken(self._received(chunk.channel, chunk.data), chunk.data)
 
     def _received(self, channel: str, data: bytes) -> Iterator[Action]:
         if channel == CONTINUOUS:
@@ -61,6 +61,8 @@ class PulseOximeterSession:
             yield Emit(battery(data))
         elif channel == FEATURES:
             self._has_memory = bool(decode_features(data).features & STORED_SPOT_CHECK)
+            if self._has_memory and self._opened:
+                yield from self._transfer.start()
         elif channel == CONTROL_POINT:
             yield from self._transfer.answered(data)
         else:
@@ -88,6 +90,7 @@ DRIVER: Final = Driver(
         notify=(CONTINUOUS, SPOT_CHECK, CONTROL_POINT, BATTERY_LEVEL),
         match=Match(services=(sig_uuid(0x1822),)),
         read=(FEATURES, BATTERY_LEVEL),
+        pairing="bond",  # the profile recommends it, and its sensors insist
     ),
     measures=MEASURES | {mdc.BATTERY},
     session=_session,

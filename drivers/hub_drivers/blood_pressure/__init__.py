@@ -1,0 +1,1 @@
+"""Blood Pressure Service (1810): upper-arm and wrist cuffs."""

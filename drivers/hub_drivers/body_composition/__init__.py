@@ -1,0 +1,1 @@
+"""Body Composition Service (181B): scales that measure impedance."""

@@ -1,0 +1,1 @@
+"""Continuous Glucose Monitoring Service (181F)."""

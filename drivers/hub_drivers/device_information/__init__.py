@@ -1,0 +1,1 @@
+"""Device Information Service (180A): what a device says of itself."""

@@ -1,0 +1,1 @@
+"""Abbott FreeStyle Optium glucose meters with a serial cable."""

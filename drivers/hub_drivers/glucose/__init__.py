@@ -1,0 +1,1 @@
+"""Glucose Service (1808): blood-glucose meters."""

@@ -1,0 +1,4 @@
+"""Ivy 450C monitors (ANSAR-B format): the block only.
+
+A hospital monitor: summary level, no driver.
+"""

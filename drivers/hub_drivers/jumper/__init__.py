@@ -1,0 +1,1 @@
+"""Jumper JPD-500F oximeters (My Oximeter) over BLE."""

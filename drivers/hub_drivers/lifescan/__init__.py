@@ -1,0 +1,1 @@
+"""LifeScan OneTouch glucose meters with a serial cable: Ultra Easy (Mini), Ultra 2."""

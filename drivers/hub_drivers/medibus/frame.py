@@ -1,0 +1,64 @@
+"""The MEDIBUS frame: ESC (command) or SOH (response), code, ASCII data, sum, CR; and its padded numbers.
+
+Owns: their layout. Never: knows what a code means.
+
+Source: framing as devices/draeger of mdpnp/mdpnp (Medibus.java, TestRTMedibus.java) and xeonfusion/VSCaptureDrgVent
+have it. The sum of all bytes before it is spelt in two hexadecimal digits.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from hub_agent.driver import DecodeError
+from hub_agent.registry import FormatDecoder
+from hub_drivers.codec.checksum import sum8
+
+__all__ = ["FORMATS", "Frame", "decode", "decode_integer"]
+
+_KINDS: Final = {0x1B: "command", 0x01: "response"}
+_NUMBER: Final = re.compile(rb" *([+-]?\d{1,9})(?:\.\d*)? *")
+_HEX: Final = re.compile(rb"[0-9A-Fa-f]{2}")
+
+
+class Frame(NamedTuple):
+    """A frame whose sum is right."""
+
+    kind: str
+    code: int
+    data: str
+
+
+def decode(data: bytes) -> Frame:
+    """Take a frame apart.
+
+    Raises:
+        DecodeError: another head or end, or a wrong sum.
+    """
+    if len(data) < 5:
+        raise DecodeError("length")
+    if data[0] not in _KINDS or data[-1] != 0x0D:
+        raise DecodeError("frame")
+    told = data[-3:-1]
+    if not _HEX.fullmatch(told) or int(told, 16) != sum8(data[:-3]):
+        raise DecodeError("checksum")
+    return Frame(_KINDS[data[0]], data[1], data[2:-3].decode("latin-1"))
+
+
+def decode_integer(data: bytes) -> int:
+    """Read a number padded with spaces; what follows its decimal point is cut off, not rounded.
+
+    Raises:
+        DecodeError: no number.
+    """
+    found = _NUMBER.fullmatch(data)
+    if found is None:
+        raise DecodeError("number")
+    return int(found[1])
+
+
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "serial.medibus.frame": lambda data: decode(data)._asdict(),
+    "serial.medibus.int": lambda data: {"int": decode_integer(data)},
+}
+"""This family's wire formats by name."""

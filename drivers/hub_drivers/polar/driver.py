@@ -1,0 +1,124 @@
+"""The driver of the Polar H10: heart rate and RR intervals, and ECG as a waveform.
+
+Owns: how values become readings, and the start of ECG. Never: parses bytes.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from hub_agent.driver import (
+    Action,
+    BleLink,
+    Chunk,
+    DecodeError,
+    Driver,
+    Emit,
+    Match,
+    Moment,
+    Rejected,
+    Session,
+    Warn,
+    Write,
+    sig_uuid,
+)
+from hub_agent.model import Absent, DeviceTime, Measurement, Quality, Reading, ReadingClass, Samples
+from hub_agent.nomenclature import ECG, HEART_RATE, RR_INTERVAL
+from hub_drivers.codec.number import whole
+from hub_drivers.polar import frame
+from hub_drivers.polar.frame import Ecg, Pulse
+
+__all__ = ["DRIVER", "PolarSession", "ecg_reading", "pulse_reading"]
+
+HEART_RATE_MEASUREMENT: Final = sig_uuid(0x2A37)
+CONTROL: Final = "fb005c81-02e7-f387-1cad-8acd2d8df0c8"
+DATA: Final = "fb005c82-02e7-f387-1cad-8acd2d8df0c8"
+
+_PERIOD_S: Final = Decimal("0.007692308")  # 130 samples a second
+_MICROVOLT: Final = Decimal(1)
+_TICK_MS: Final = Decimal("0.9765625")  # 1/1024 s
+_EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - the strap's own clock knows no zone
+_LATEST_NS: Final = 10**18 * 3  # within the century, whatever the bytes say
+
+
+def pulse_reading(found: Pulse) -> Reading:
+    """Make the reading of a heart rate; 0 is absent."""
+    quality = Quality.SENSOR_OFF if found.contact is False else Quality.GOOD
+    if found.rate and not quality:
+        rate = Measurement(HEART_RATE, "/min", whole(found.rate))
+        if not 15 <= found.rate <= 350:
+            quality = Quality.IMPLAUSIBLE
+    else:
+        rate = Measurement(HEART_RATE, "/min", None, Absent.NOT_PERFORMED if quality else Absent.UNKNOWN)
+    intervals = (
+        () if quality else (Measurement(RR_INTERVAL, "ms", ticks * _TICK_MS) for ticks in found.rr_1024 if ticks)
+    )
+    return Reading(ReadingClass.CONTINUOUS, (rate, *intervals), quality)
+
+
+def ecg_reading(found: Ecg) -> Reading:
+    """Make the waveform reading of a frame; the strap's time is that of its last sample."""
+    measured = None
+    if 0 < found.timestamp_ns <= _LATEST_NS:
+        measured = DeviceTime(_EPOCH + timedelta(microseconds=found.timestamp_ns // 1000))
+    samples = (Samples(ECG, "uV", _PERIOD_S, _MICROVOLT, found.uv),)
+    return Reading(ReadingClass.WAVEFORM, (), measured=measured, samples=samples)
+
+
+class PolarSession:
+    """Listens to the heart rate, and starts ECG unless told not to."""
+
+    def __init__(self, *, ecg: bool) -> None:
+        self._ecg = ecg
+
+    def opened(self, moment: Moment) -> Iterable[Action]:
+        """Start ECG."""
+        del moment
+        return (Write(CONTROL, frame.START_ECG),) if self._ecg else ()
+
+    def received(self, chunk: Chunk) -> Iterable[Action]:
+        """Decode by characteristic."""
+        try:
+            return self._decoded(chunk)
+        except DecodeError as error:
+            return (Rejected(str(error), chunk.data),)
+
+    def silent(self, moment: Moment) -> Iterable[Action]:
+        """Silence is the runner's to judge."""
+        del moment
+        return ()
+
+    def command(self, name: str, moment: Moment) -> Iterable[Action]:
+        """Know no command."""
+        del name, moment
+        return ()
+
+    def _decoded(self, chunk: Chunk) -> tuple[Action, ...]:
+        if chunk.channel == HEART_RATE_MEASUREMENT:
+            return (Emit(pulse_reading(frame.decode_pulse(chunk.data))),)
+        if chunk.channel == DATA:
+            return (Emit(ecg_reading(frame.decode_ecg(chunk.data))),)
+        if chunk.channel == CONTROL:
+            return (Warn("ecg_refused"),) if frame.refused(chunk.data) else ()
+        return (Rejected("channel", chunk.data),)
+
+
+def _session(options: Mapping[str, Any]) -> Session:
+    return PolarSession(ecg=options.get("ecg", True) is True)
+
+
+DRIVER: Final = Driver(
+    name="polar-h10",
+    title="Polar H10 (heart rate, RR intervals, ECG)",
+    link=BleLink(notify=(HEART_RATE_MEASUREMENT, CONTROL, DATA), match=Match(names=("Polar H10",))),
+    measures=frozenset((HEART_RATE, RR_INTERVAL, ECG)),
+    session=_session,
+    options={"ecg": "false for heart rate alone"},
+    cadence_s=1.0,
+    quirks=(
+        "One ECG lead, 130 samples a second, sent in blocks of about half a second.",
+        "Its clock starts anew whenever the strap has lain unused; ECG times are the strap's own.",
+    ),
+)
+"""Configure it as ``polar-h10``."""

@@ -1,0 +1,1 @@
+"""Health Thermometer Service (1809)."""

@@ -1,0 +1,168 @@
+"""Thermometers of the Bluetooth Health Thermometer Profile.
+
+Owns: the driver ``gatt-thermometer`` and how its frames become readings.
+Never: takes apart bytes; ``frame`` does.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from hub_agent import nomenclature as mdc
+from hub_agent.driver import (
+    Action,
+    BleLink,
+    Chunk,
+    Driver,
+    Emit,
+    Finished,
+    Match,
+    Moment,
+    Rejected,
+    Session,
+    Wait,
+    sig_uuid,
+)
+from hub_agent.model import Quality, Reading, ReadingClass
+from hub_agent.registry import Fields, FormatDecoder
+from hub_drivers.battery.frame import BATTERY_LEVEL
+from hub_drivers.battery.frame import reading as battery
+from hub_drivers.codec.medfloat import measured
+from hub_drivers.codec.plausibility import assess, gated
+from hub_drivers.codec.steps import taken
+from hub_drivers.current_time.clock import CLOCK_CHANNELS, OPTION, DeviceClock
+from hub_drivers.current_time.frame import CURRENT_TIME, DATE_TIME
+from hub_drivers.thermometer.frame import (
+    TemperatureFrame,
+    decode,
+    decode_interval,
+    decode_site,
+    measurement_fields,
+)
+
+MEASUREMENT: Final = sig_uuid(0x2A1C)
+INTERMEDIATE: Final = sig_uuid(0x2A1E)
+SITE: Final = sig_uuid(0x2A1D)
+
+_SITES: Final = {
+    1: mdc.TEMPERATURE_AXILLA,
+    2: mdc.TEMPERATURE,
+    3: mdc.TEMPERATURE_EAR,
+    4: mdc.TEMPERATURE_FINGER,
+    5: mdc.TEMPERATURE_GI,
+    6: mdc.TEMPERATURE_ORAL,
+    7: mdc.TEMPERATURE_RECTAL,
+    8: mdc.TEMPERATURE_TOE,
+    9: mdc.TEMPERATURE_TYMPANIC,
+}
+_FIRST_S: Final = 60.0
+_QUIET_S: Final = 10.0
+
+
+def reading(
+    frame: TemperatureFrame, cls: ReadingClass = ReadingClass.EPISODIC, *, site: int | None = None, stored: bool = False
+) -> Reading:
+    """Make a reading of a value of 2A1C or 2A1E.
+
+    Args:
+        frame: what the device sent.
+        cls: episodic for 2A1C, continuous for 2A1E.
+        site: where the device measures when the frame does not say (2A1D).
+        stored: whether it comes from the device's memory.
+    """
+    code = _SITES.get(frame.site or site or 0, mdc.TEMPERATURE)
+    temperature = measured(code, "[degF]" if frame.fahrenheit else "Cel", frame.temperature)
+    quality = Quality.GOOD if temperature.value is not None else Quality.INVALID
+    time = None
+    if frame.time is not None:
+        time = frame.time.device_time()
+        if time is None:
+            quality |= Quality.CLOCK_NOT_SET
+    return assess(cls, (temperature,), quality, time, stored=stored)
+
+
+class ThermometerSession:
+    """Sets the thermometer's clock, takes what it sends, and lets it go."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._clock = DeviceClock(options)
+        self._site: int | None = None
+
+    def opened(self, moment: Moment) -> Sequence[Action]:
+        """Set the clock first: A&D thermometers send nothing before."""
+        return (*self._clock.opened(moment), Wait(_FIRST_S))
+
+    def received(self, chunk: Chunk) -> Sequence[Action]:
+        """Decode, or reject with the decoder's reason."""
+        return taken(self._received(chunk), chunk.data)
+
+    def _received(self, chunk: Chunk) -> Iterator[Action]:
+        channel, data, moment = chunk
+        if channel == MEASUREMENT:
+            frame = decode(data)
+            time = None if frame.time is None else frame.time.device_time()
+            yield Emit(reading(frame, site=self._site, stored=self._clock.old(time, moment)))
+            yield Wait(_QUIET_S)
+        elif channel == INTERMEDIATE:
+            yield Emit(reading(decode(data), ReadingClass.CONTINUOUS, site=self._site))
+            yield Wait(_FIRST_S)
+        elif channel == SITE:
+            self._site = decode_site(data)
+        elif channel == BATTERY_LEVEL:
+            yield Emit(battery(data))
+        elif channel in CLOCK_CHANNELS:
+            yield from self._clock.told(channel, data, moment)
+        else:
+            yield Rejected("channel", data)
+
+    def silent(self, moment: Moment) -> Sequence[Action]:
+        """Let the thermometer sleep."""
+        del moment
+        return (Finished(),)
+
+    def command(self, name: str, moment: Moment) -> Sequence[Action]:
+        """Know no command."""
+        del name, moment
+        return ()
+
+
+def _session(options: Mapping[str, Any]) -> Session:
+    return ThermometerSession(options)
+
+
+DRIVER: Final = Driver(
+    name="gatt-thermometer",
+    title="Bluetooth thermometers: A&D UT-201BLE, Beurer FT95 and others of the profile",
+    link=BleLink(
+        notify=(MEASUREMENT, INTERMEDIATE, CURRENT_TIME),
+        match=Match(services=(sig_uuid(0x1809),)),
+        read=(SITE, DATE_TIME, CURRENT_TIME, BATTERY_LEVEL),
+        pairing="bond",
+        hold=False,
+        settle_s=0.1,
+        open_before_subscribe=True,
+        subscribe_gap_s=0.1,
+    ),
+    measures=frozenset({*_SITES.values(), mdc.BATTERY}),
+    session=_session,
+    options={"clock": OPTION},
+    level="decoded",
+    quirks=(
+        (
+            "A&D UT-201BLE: wants Date Time (2A08) written before the subscription, as A&D's cuffs do: "
+            "set clock to date-time."
+        ),
+    ),
+)
+
+
+def _fields(data: bytes) -> Fields:
+    frame = decode(data)
+    return gated(measurement_fields(frame), reading(frame))
+
+
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "ble.2a1c": _fields,
+    "ble.2a1d": lambda data: {"value": decode_site(data)},
+    "ble.2a1e": _fields,
+    "ble.2a21": lambda data: {"interval_s": decode_interval(data)},
+}

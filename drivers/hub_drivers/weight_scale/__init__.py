@@ -1,0 +1,1 @@
+"""Weight Scale Service (181D)."""

@@ -1,0 +1,232 @@
+"""Watches one device: its limits, the worth of its readings, its silence.
+
+Owns: what the last readings of one device mean for its conditions.
+Never: keeps alarms or waits for condition delays of technical conditions; the alarm book does.
+
+This is the hot path, run for every reading: limits are found by measure code, in the unit of the reading, and a reading
+that changes nothing allocates next to nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from hub_agent.alarms import technical
+from hub_agent.alarms.alarm import LIMIT_CODES, Cause, Condition
+from hub_agent.alarms.limits import CLEAR, Limit, LimitState, Priority, Transition, due_ns, elapse, inhibit, judge
+from hub_agent.model import UNUSABLE, Code, Quality, Reading, Unit
+from hub_agent.nomenclature import BATTERY, QUANTITIES
+
+MIN_PATIENCE_S: Final = 10.0
+"""No device is called silent sooner: reconnecting takes a few seconds and is no alarm."""
+
+BATTERY_LOW: Final = Decimal(15)
+BATTERY_FINE: Final = Decimal(20)
+"""Per cent of charge: below the one the battery is low, from the other on it is fine again, between them as before."""
+
+_UNUSABLE: Final = int(UNUSABLE)  # plain ints: an IntFlag's operators cost more than the judgement
+_SENSOR_OFF: Final = int(Quality.SENSOR_OFF)
+_LOW_BATTERY: Final = int(Quality.LOW_BATTERY)
+_NOTED: Final = _UNUSABLE | _LOW_BATTERY
+_NOWHERE: Final = Code(0)  # where a reading without measurements keeps its trouble
+
+Slot = tuple[Code, Priority]
+"""What tells the limits of one device apart."""
+
+
+class Change(NamedTuple):
+    """A condition that now holds, or no longer does."""
+
+    condition: Condition
+    active: bool
+    cause: Cause = Cause()
+    latching: bool = False
+
+
+class Cadence(NamedTuple):
+    """How often a device is expected to give a reading.
+
+    Attributes:
+        cadence_s: seconds between two readings; None for a device that is used now and then.
+        tolerance: how many of them it may miss.
+    """
+
+    cadence_s: float | None
+    tolerance: float = 3.0
+
+    def patience_ns(self) -> int | None:
+        """Give the silence that is an alarm; None: no silence is."""
+        return None if self.cadence_s is None else round(max(self.cadence_s * self.tolerance, MIN_PATIENCE_S) * 1e9)
+
+
+class Watch:
+    """One limit of one device, in every unit that its quantity may come in, with what it remembers."""
+
+    __slots__ = ("limit", "limits", "state", "unit", "value")
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self.limits = {unit: limit.in_unit(unit) for unit in QUANTITIES[limit.measure].units}
+        self.state: LimitState = CLEAR
+        self.value: Decimal | None = None
+        self.unit: Unit = limit.unit
+
+    def changes(self, device: str, transitions: Iterable[Transition]) -> Iterator[Change]:
+        """Say what a judgement means for the condition."""
+        limit = self.limits[self.unit]
+        for side, active in transitions:
+            condition = Condition(LIMIT_CODES[side], limit.priority, device, limit.measure)
+            cause = Cause(self.value, self.unit, limit.bound(side), limit.revision)
+            yield Change(condition, active, cause, limit.latching)
+
+
+class DeviceWatch:
+    """Everything that is remembered of one device.
+
+    Args:
+        name: the hub's alias.
+        cadence: how often it is due.
+        limits: all limits of the hub.
+        at_ns: monotonic time from which its silence counts.
+    """
+
+    def __init__(self, name: str, cadence: Cadence, limits: Sequence[Limit], at_ns: int) -> None:
+        self.name = name
+        self.patience_ns = cadence.patience_ns()
+        self.seen_ns = at_ns
+        self.silent = False
+        self.dirty = False
+        self.troubles: dict[str, set[Code]] = {}
+        self.watches: Mapping[Slot, Watch] = {}
+        self._by_code: dict[Code, list[Watch]] = {}
+        self.set_limits(limits)
+
+    def set_limits(self, limits: Sequence[Limit]) -> list[Change]:
+        """Judge by other limits from now on; what is being violated stays so where its bound still exists."""
+        mine = {(limit.measure, limit.priority): limit for limit in limits if limit.device is None}
+        mine |= {(limit.measure, limit.priority): limit for limit in limits if limit.device == self.name}
+        before = self.watches
+        self.watches = {slot: Watch(limit) for slot, limit in mine.items() if limit.enabled}
+        self._by_code = {}
+        for (code, _), watch in self.watches.items():
+            self._by_code.setdefault(code, []).append(watch)
+        changes: list[Change] = []
+        for slot, old in before.items():
+            side, new = old.state.side, self.watches.get(slot)
+            if side is None:
+                continue
+            if new is not None and new.limit.bound(side) is not None:
+                new.state, new.value, new.unit = old.state, old.value, old.unit
+            elif old.state.on:
+                changes.extend(old.changes(self.name, [Transition(side, active=False)]))
+        return changes
+
+    def reading(self, reading: Reading, at_ns: int) -> list[Change]:
+        """Judge one live reading."""
+        self.seen_ns = at_ns
+        changes: list[Change] = []
+        if self.silent:
+            self.silent, self.dirty = False, True
+            changes.append(Change(technical.condition("no_data", self.name), active=False))
+        quality = int(reading.quality)
+        usable = not quality & _UNUSABLE
+        absent: list[Code] = []
+        noted = bool(quality & _NOTED or self.troubles)
+        for code, unit, value, _ in reading.measurements:
+            watches = self._by_code.get(code)
+            if watches is None:
+                noted = noted or code == BATTERY
+            elif usable and value is not None and unit in watches[0].limits and value.is_finite():
+                for watch in watches:
+                    state, transitions = judge(watch.limits[unit], watch.state, value, at_ns)
+                    if state is not CLEAR:
+                        watch.value, watch.unit = value, unit
+                    if state is not watch.state:
+                        watch.state, self.dirty = state, True
+                    if transitions:
+                        changes.extend(watch.changes(self.name, transitions))
+            else:
+                absent.append(code)
+                self._inhibit(watches)
+        if noted or absent:
+            self._note(reading, quality, absent, changes)
+        return changes
+
+    def _inhibit(self, watches: Iterable[Watch]) -> None:
+        for watch in watches:
+            state = inhibit(watch.state)
+            if state != watch.state:
+                watch.state, self.dirty = state, True
+
+    def _note(self, reading: Reading, quality: int, absent: Sequence[Code], changes: list[Change]) -> None:
+        """Remember, by measure, why values cannot be judged: another measure's good value says nothing about it."""
+        codes = {measurement.code for measurement in reading.measurements} or {_NOWHERE}
+        if quality & _UNUSABLE and codes == {_NOWHERE}:
+            self._inhibit(self.watches.values())
+        hit: dict[str, set[Code]] = {
+            "sensor_off": codes if quality & _SENSOR_OFF else set(),
+            "unusable": codes if quality & _UNUSABLE else set(absent),
+            "low_battery": codes if quality & _LOW_BATTERY else set(),
+        }
+        if quality & _SENSOR_OFF:
+            hit["unusable"] = set()  # one trouble, one alarm
+        for measurement in reading.measurements:
+            if measurement.code == BATTERY and self._battery_low(measurement.value):
+                hit["low_battery"] = hit["low_battery"] | {BATTERY}
+        heard = codes if quality & _UNUSABLE else codes | {_NOWHERE}
+        for name, now in hit.items():
+            before = self.troubles.get(name, set())
+            after = before - heard | now
+            if after == before:
+                continue
+            self.dirty = True
+            if after:
+                self.troubles[name] = after
+            else:
+                del self.troubles[name]
+            if not (before and after):
+                changes.append(Change(technical.condition(name, self.name), active=bool(after)))
+
+    def _battery_low(self, charge: Decimal | None) -> bool:
+        before = BATTERY in self.troubles.get("low_battery", set())
+        if charge is None:
+            return before
+        return charge < BATTERY_LOW or (before and charge < BATTERY_FINE)
+
+    def elapse(self, at_ns: int) -> list[Change]:
+        """Let time pass without a reading: delays run out, silence becomes an alarm."""
+        changes: list[Change] = []
+        for watch in self.watches.values():
+            watch.state, transitions = elapse(watch.limit, watch.state, at_ns)
+            if transitions:
+                self.dirty = True
+                changes.extend(watch.changes(self.name, transitions))
+        if not self.silent and self.patience_ns is not None and at_ns >= self.seen_ns + self.patience_ns:
+            self.silent, self.dirty = True, True
+            changes.append(Change(technical.condition("no_data", self.name), active=True))
+            for watch in self.watches.values():  # its alarms lapse; what was pending waits for a value
+                watch.state = CLEAR if watch.state.on else inhibit(watch.state)
+        return changes
+
+    def recall(self, slot: Slot, remembered: LimitState, value: Decimal | None, unit: Unit) -> None:
+        """Take up what a limit remembered before a restart, if the limit and its bound are still there."""
+        watch = self.watches.get(slot)
+        if watch is not None and remembered.side is not None and watch.limit.bound(remembered.side) is not None:
+            watch.state, watch.value, watch.unit = remembered, value, unit
+
+    def violates(self, condition: Condition) -> bool:
+        """Tell whether a limit's condition holds."""
+        for (code, priority), watch in self.watches.items():
+            side = watch.state.side
+            if (code, priority) == (condition.measure, condition.priority) and side is not None:
+                return watch.state.on and LIMIT_CODES[side] == condition.code
+        return False
+
+    def dues(self) -> Iterator[int]:
+        """Give the monotonic times at which ``elapse`` has something to do."""
+        if not self.silent and self.patience_ns is not None:
+            yield self.seen_ns + self.patience_ns
+        for watch in self.watches.values():
+            due = due_ns(watch.limit, watch.state)
+            if due is not None:
+                yield due

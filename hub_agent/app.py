@@ -1,0 +1,86 @@
+"""Runs a hub: what is opened, in which order, and the two task groups of the design.
+
+Owns: start and end. Never: holds logic of its own; a decision that could be tested alone belongs to a part.
+
+    devices ─▶ runners ─▶ intake ─┬─▶ alarm book ─▶ annunciator
+                                  └─▶ outbox ─▶ forwarder ─▶ broker ─▶ NOC
+    broker ─▶ desk ─▶ orders ─▶ results ─▶ intake
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Final
+
+from hub_agent.alarms.annunciator import Output
+from hub_agent.clock import Clock, SystemClock
+from hub_agent.config import Config
+from hub_agent.outbox.box import LocalBox
+from hub_agent.outbox.outbox import Outbox
+from hub_agent.parts import Agent, Builder, OpenWays, Parts
+from hub_agent.registry import Registry
+from hub_agent.supervise import Progress, feed_watchdog, notify
+
+_INTAKE_S: Final = 15.0
+"""Intake turns at least once a second, or as fast as the card is; this late, it is stuck."""
+_UPLINK_S: Final = 40.0
+"""The uplink turns once a second too, but a slow broker may take its time-outs one after the other to connect."""
+
+
+@asynccontextmanager
+async def running(
+    config: Config,
+    registry: Registry,
+    open_ways: OpenWays,
+    *,
+    clock: Clock | None = None,
+    outputs: Sequence[Output] = (),
+) -> AsyncIterator[Agent]:
+    """Run a hub for as long as the context is open.
+
+    Args:
+        config: the validated configuration.
+        registry: the drivers there are.
+        open_ways: opens the ways to devices, as an async context manager of :class:`Ways`.
+        clock: the machine's, unless a test brings its own.
+        outputs: show and sound the annunciator's signal.
+
+    Raises:
+        HubError: a part could not be opened.
+    """
+    clock = clock or SystemClock(config.hub.timezone)
+    build = Builder(config, registry, clock)
+    async with AsyncExitStack() as stack:
+        outbox = Outbox(build.store(), build.sealer, LocalBox(build.key), clock)
+        stack.push_async_callback(outbox.close)
+        book = build.book()
+        parts = Parts(build, outbox, book, outputs)
+        await parts.restore()
+        ways = await stack.enter_async_context(open_ways(config, clock, parts.radio_event))
+        runners = [runner for device in config.devices if (runner := parts.runner(device, ways)) is not None]
+        progress = Progress(clock)
+        sinks = await stack.enter_async_context(asyncio.TaskGroup())
+        intake_task = sinks.create_task(parts.intake.run(partial(progress.show, "intake")), name="intake")
+        tasks = [
+            sinks.create_task(parts.broker().run(partial(progress.show, "uplink")), name="uplink"),
+            sinks.create_task(parts.desk.run(), name="commands"),
+            sinks.create_task(parts.keep_house(), name="housekeeping"),
+            sinks.create_task(feed_watchdog(progress), name="watchdog"),
+        ]
+        progress.expect("intake", _INTAKE_S)
+        progress.expect("uplink", _UPLINK_S)
+        async with asyncio.TaskGroup() as sources:
+            running_sources = [sources.create_task(ways.run(), name="radio")]
+            running_sources += [sources.create_task(parts.keep(runner), name=runner.name) for runner in runners]
+            notify("READY=1")
+            parts.started()
+            try:
+                yield parts.agent
+            finally:
+                notify("STOPPING=1")
+                for task in running_sources:
+                    task.cancel()
+        await parts.intake.drain()
+        for task in (*tasks, intake_task):
+            task.cancel()

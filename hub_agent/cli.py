@@ -1,0 +1,242 @@
+"""The command ``hub-agent``: what a technician, a driver author and systemd call.
+
+Owns: arguments, screens and exit codes (0 ok, 1 failed, 2 wrong use).
+Never: holds logic that a test would need a terminal for. Heavy parts are imported by the command that needs them, so
+that the daemon does not carry the screens.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn, ParamSpec, TypeVar
+
+import typer
+
+from hub_agent.errors import ConfigError, HubError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="hub-agent",
+    help="The home hub of a hospital at home.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.", show_default=True)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+DEFAULT_CONFIG: Final = Path("/etc/hub-agent/hub-agent.toml")
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def _told(function: Callable[P, T]) -> Callable[P, T]:
+    """Turn the hub's own errors into a message and an exit code; a bug keeps its traceback."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except ConfigError as error:
+            _fail(str(error), 2)
+        except HubError as error:
+            _fail(f"{error}", 1)
+
+    return call
+
+
+@app.command()
+@_told
+def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run the hub in the foreground (what systemd starts).
+
+    Example: hub-agent run --config /etc/hub-agent/hub-agent.toml
+    """
+    from hub_agent import daemon
+
+    raise typer.Exit(daemon.main(config))
+
+
+@app.command()
+@_told
+def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Check a configuration file; every mistake with its line and what to do.
+
+    Example: hub-agent check --config config/hub-agent.toml
+    """
+    from hub_agent.config import MistakesError, load
+    from hub_agent.registry import load_drivers
+
+    try:
+        found = load(config, load_drivers().drivers)
+    except MistakesError as error:
+        if not as_json:
+            raise
+        mistakes = [
+            {"file": str(config), "line": m.line, "key": m.key, "reason": m.reason, "remedy": m.remedy}
+            for m in error.mistakes
+        ]
+        typer.echo(json.dumps({"ok": False, "mistakes": mistakes}))
+        raise typer.Exit(2) from None
+    summary = {"ok": True, "hub": found.hub.id, "devices": len(found.devices), "limits": len(found.limits)}
+    if as_json:
+        typer.echo(json.dumps(summary))
+    else:
+        typer.echo(f"{config} is good: hub {found.hub.id}, {len(found.devices)} devices, {len(found.limits)} limits.")
+
+
+@app.command()
+@_told
+def drivers(as_json: JsonOption = False) -> None:
+    """List what can be read, and over which link.
+
+    Example: hub-agent drivers
+    """
+    from hub_agent.driver import BleLink
+    from hub_agent.nomenclature import quantity
+    from hub_agent.registry import load_drivers
+
+    registry = load_drivers()
+    rows = [
+        {
+            "driver": driver.name,
+            "title": driver.title,
+            "link": "BLE" if isinstance(driver.link, BleLink) else "serial",
+            "measures": sorted(quantity(code).text for code in driver.measures),
+            "level": driver.level,
+        }
+        for driver in sorted(registry.drivers.values(), key=lambda driver: driver.name)
+    ]
+    if as_json:
+        typer.echo(json.dumps({"drivers": rows, "broken": dict(registry.broken)}))
+        return
+    for row in rows:
+        typer.echo(f"{row['driver']:24} {row['link']:7} {row['level']:9} {row['title']}")
+        typer.echo(f"{'':24} {', '.join(row['measures'])}")
+    for name, why in registry.broken.items():
+        typer.echo(f"{name:24} broken: {why}", err=True)
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
+    """Turn exact numbers into JSON numbers; they compare as decimals with what was meant."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() and abs(value) < 2**53 else float(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+@app.command()
+@_told
+def decode(
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Read questions from standard input, one a line.")] = False,
+    wire_format: Annotated[str, typer.Option("--format", metavar="NAME", help="The wire format of HEX.")] = "",
+    hex_bytes: Annotated[str, typer.Argument(metavar="HEX", help="The bytes.")] = "",
+    list_formats: Annotated[bool, typer.Option("--list", help="List the wire formats.")] = False,
+) -> None:
+    """Decode bytes, for driver authors.
+
+    With --jsonl each input line is {"format": …, "hex": …}, answered by {"fields": …} or {"error": …}, or
+    {"driver": …, "channel": …, "hex": …}, answered by {"readings": […]} or {"error": …}.
+
+    Example: hub-agent decode --format ble.2a37 164d1603
+    """
+    from hub_agent import decoding
+
+    if list_formats:
+        typer.echo("\n".join(sorted(decoding.format_names())))
+        return
+    if jsonl:
+        for line in sys.stdin:
+            if line.strip():
+                typer.echo(json.dumps(decoding.answer_line(line), default=_plain))
+        return
+    if not wire_format or not hex_bytes:
+        raise ConfigError("decode needs --format NAME and HEX, or --jsonl", hint="hub-agent decode --help")
+    answer = decoding.answer({"format": wire_format, "hex": hex_bytes})
+    typer.echo(json.dumps(answer, default=_plain, indent=2))
+    if "error" in answer:
+        raise typer.Exit(1)
+
+
+@app.command()
+@_told
+def identity(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Where the private key goes; mode 0600.")],
+) -> None:
+    """Make the hub's identity key and print its public half, for the NOC's register.
+
+    Example: hub-agent identity /etc/hub-agent/identity.pem > hub-0001.pub
+    """
+    from hub_agent import identity as keys
+
+    try:
+        key = keys.make(path)
+    except FileExistsError:
+        raise ConfigError(f"{path} exists", hint="a hub's identity is never overwritten; move it away first") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    typer.echo(keys.public_pem(key).decode(), nl=False)
+
+
+@app.command()
+@_told
+def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Show the state of the running hub.
+
+    Example: hub-agent status
+    """
+    from hub_agent import control
+    from hub_agent.config import load
+
+    answer = asyncio.run(control.ask_status(load(config).hub.runtime_dir))
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    from hub_agent.status_screen import lines
+
+    for line in lines(answer):
+        typer.echo(line)
+
+
+@app.command()
+@_told
+def demo(
+    seconds: Annotated[float | None, typer.Option("--seconds", metavar="N", min=1, help="End after N seconds.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="No screen; the last line is one JSON object.")] = False,
+    cut_for: Annotated[float, typer.Option("--cut", metavar="N", min=0, help="Cut the broker for N seconds.")] = 0.0,
+    cut_at: Annotated[float, typer.Option("--cut-at", metavar="N", min=0, help="When to cut it.")] = 20.0,
+) -> None:
+    """Show everything on this machine: virtual devices, agent, broker, NOC. No root, no hardware.
+
+    Example: hub-agent demo --seconds 60 --json --cut 20
+    """
+    try:
+        from hub_agent.demo import show
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the demo needs {error.name}", hint="pip install 'hub-agent[demo]', or scripts/demo"
+        ) from None
+    if as_json and seconds is None:
+        raise ConfigError("--json needs --seconds", hint="hub-agent demo --seconds 60 --json")
+    summary = show.run(show.Plan(seconds, as_json, cut_at, cut_for))
+    typer.echo(json.dumps(summary))
+    if summary["lost"] or summary["duplicates"] or summary["confirmed"] != summary["stored"]:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `hub-agent drivers | head` ends quietly
+    app()

@@ -1,0 +1,300 @@
+"""Runs the demo: everything on one machine, live on the screen or unattended.
+
+Owns: the order in which the demo's parts start and stop, the keys, the last line.
+Never: takes a short cut: the agent, its links and the NOC are the real ones; only devices and patients are virtual.
+"""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import sys
+import tempfile
+import termios
+import tty
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.live import Live
+
+from hub_agent import config as configuration
+from hub_agent import identity, logs
+from hub_agent.app import running
+from hub_agent.clock import SystemClock
+from hub_agent.demo import scene as scenery
+from hub_agent.demo.broker import HOST, Broker, broker
+from hub_agent.demo.relay import Relay
+from hub_agent.demo.screen import View, render
+from hub_agent.demo.tally import Tally
+from hub_agent.devices.ways import opener
+from hub_agent.errors import HubError
+from hub_agent.model import ReadingClass
+from hub_agent.parts import Agent
+from hub_agent.registry import load_drivers
+from hub_agent.simulate.pace import RealPace
+from hub_agent.simulate.radio.host import VirtualHost
+
+_REFRESH_S: Final = 0.25
+_START_S: Final = 20.0
+_SETTLE_S: Final = 30.0
+"""The longest that the end waits for what is still on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the demo was asked for.
+
+    Attributes:
+        seconds: how long; None: until somebody quits.
+        as_json: no screen, one JSON line at the end.
+        cut_at_s: when the wire to the broker is cut by itself.
+        cut_for_s: for how long; 0: never.
+    """
+
+    seconds: float | None = None
+    as_json: bool = False
+    cut_at_s: float = 0.0
+    cut_for_s: float = 0.0
+
+
+def run(plan: Plan) -> dict[str, Any]:
+    """Run the demo; give what the last line says.
+
+    Raises:
+        HubError: a part could not be started.
+    """
+    logs.configure("critical", "json")
+    directory = Path(tempfile.mkdtemp(prefix="hub-demo-"))
+    try:
+        return asyncio.run(_run(plan, directory))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+async def _run(plan: Plan, directory: Path) -> dict[str, Any]:
+    key = identity.make(directory / "identity.pem")
+    (directory / "hub.pub").write_bytes(identity.public_pem(key))
+    await _noc(directory, "keygen", "noc")
+    await _noc(
+        directory, "hub", "add", scenery.HUB_ID, str(directory / "hub.pub"), "--store", str(directory / "noc.db")
+    )
+    async with broker(directory) as real, Relay(real.port).serving() as relay:
+        file = directory / "hub-agent.toml"
+        file.write_text(scenery.configuration(relay.port, real.protocol), encoding="utf-8")
+        tally, pace = Tally(), RealPace()
+        async with _collecting(directory, real, tally, pace):
+            scene = scenery.build(directory, pace, datetime.now())  # noqa: DTZ005, TID251 - what a device's clock shows
+            return await _play(plan, configuration.load(file), real, relay, scene, tally, pace)
+
+
+async def _play(
+    plan: Plan,
+    config: configuration.Config,
+    real: Broker,
+    relay: Relay,
+    scene: scenery.Scene,
+    tally: Tally,
+    pace: RealPace,
+) -> dict[str, Any]:
+    for peripheral in scene.ble.values():
+        await peripheral.power_on()
+    host = VirtualHost(scene.air)
+    async with running(config, load_drivers(), opener(lambda: host), clock=SystemClock(synced=lambda: True)) as agent:
+        async with asyncio.TaskGroup() as tasks:
+            devices = [tasks.create_task(one.run()) for one in scene.ble.values()]
+            devices += [tasks.create_task(one.run()) for one in scene.serial.values()]
+            devices.append(tasks.create_task(_measure(scene, pace)))
+            cutting = tasks.create_task(_cut(plan, relay))
+            with _screen(plan) as show:
+                view = _Viewer(agent, tally, scene, relay, real, pace, interactive=not plan.as_json)
+                await _watch(plan, view, show)
+                for task in (*devices, cutting):
+                    task.cancel()
+                relay.set_cut(False)
+                await _settle(agent, tally, scene, lambda: show(render(view())))
+        return _sum(agent, tally, scene)
+
+
+class _Viewer:
+    """Makes a view of this instant."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        tally: Tally,
+        scene: scenery.Scene,
+        relay: Relay,
+        real: Broker,
+        pace: RealPace,
+        *,
+        interactive: bool,
+    ) -> None:
+        self.relay = relay
+        self.pace = pace
+        self._agent = agent
+        self._tally = tally
+        self._scene = scene
+        self._broker = f"{real.name} (MQTT {real.protocol})"
+        self._interactive = interactive
+
+    def __call__(self) -> View:
+        return View(
+            self._agent,
+            self._tally,
+            self._scene.emitted(),
+            self.pace.now_s(),
+            self._broker,
+            self.relay.cut,
+            self._interactive,
+        )
+
+
+async def _measure(scene: scenery.Scene, pace: RealPace) -> None:
+    """Let somebody take a blood pressure now and then."""
+    at_s = 3.0
+    while True:
+        await pace.sleep_until(at_s)
+        scene.measure()
+        at_s += scenery.MEASURE_EVERY_S
+
+
+async def _cut(plan: Plan, relay: Relay) -> None:
+    if plan.cut_for_s:
+        await asyncio.sleep(plan.cut_at_s)
+        relay.set_cut(True)
+        await asyncio.sleep(plan.cut_for_s)
+        relay.set_cut(False)
+
+
+async def _watch(plan: Plan, view: _Viewer, show: Any) -> None:  # noqa: ANN401 - what _screen gives
+    """Refresh the screen and heed the keys until the time is up or somebody quits."""
+    with _keys() as keys:
+        while plan.seconds is None or view.pace.now_s() < plan.seconds:
+            show(render(view()) if not plan.as_json else None)
+            await asyncio.sleep(_REFRESH_S)
+            while keys:
+                key = keys.pop(0)
+                if key == "q":
+                    return
+                if key == "c":
+                    view.relay.set_cut(not view.relay.cut)
+
+
+async def _settle(agent: Agent, tally: Tally, scene: scenery.Scene, refresh: Any) -> None:  # noqa: ANN401
+    """Wait until everything is confirmed and charted, or it is plain that it will not be."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SETTLE_S):
+            while _waiting(agent) or tally.charted < scene.emitted():
+                refresh()
+                await asyncio.sleep(0.1)
+
+
+def _waiting(agent: Agent) -> int:
+    return sum(agent.outbox.tallies[cls].items for cls in ReadingClass)
+
+
+def _sum(agent: Agent, tally: Tally, scene: scenery.Scene) -> dict[str, Any]:
+    """Make the last line. Battery levels are stored and confirmed too, but no device counts them as readings."""
+    figures = agent.forwarder.figures
+    emitted = scene.emitted()
+    classes = (ReadingClass.ALARM, ReadingClass.EPISODIC, ReadingClass.CONTINUOUS)
+    return {
+        "emitted": emitted,
+        "stored": agent.intake.counts.stored,
+        "confirmed": figures.confirmed_readings,
+        "charted": tally.charted,
+        "duplicates": tally.duplicates,
+        "lost": emitted - (tally.charted - tally.duplicates),
+        "latency_s": {cls.name.lower(): figures.latency[cls].summary() for cls in classes},
+        "alarms": tally.alarms,
+    }
+
+
+# --- the NOC end ------------------------------------------------------------------------------------------------------
+
+
+async def _noc(directory: Path, *arguments: str) -> None:
+    """Run one command of the NOC to its end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "hub_agent.noc",
+        *arguments,
+        cwd=directory,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+    if process.returncode:
+        raise HubError(f"hub-noc {arguments[0]} failed: {errors.decode(errors='replace').strip()}")
+
+
+@contextlib.asynccontextmanager
+async def _collecting(directory: Path, real: Broker, tally: Tally, pace: RealPace) -> AsyncIterator[None]:
+    """Run ``hub-noc collect`` as a process of its own and count what it prints."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hub_agent.noc", "collect",
+        "--keys", "noc", "--store", "noc.db",
+        "--host", HOST, "--port", str(real.port), "--protocol", real.protocol, "--json",
+        cwd=directory, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=1 << 20,
+    )  # fmt: skip
+    stdout, stderr = process.stdout, process.stderr
+    if stdout is None or stderr is None:
+        raise HubError("hub-noc collect has no output")
+    listening = asyncio.Event()
+
+    async def count() -> None:
+        while line := await stdout.readline():
+            tally.take(json.loads(line), pace.now_s())
+
+    async def heed() -> None:
+        while line := await stderr.readline():
+            if b"collector_up" in line:
+                listening.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        reading = [tasks.create_task(count()), tasks.create_task(heed())]
+        try:
+            async with asyncio.timeout(_START_S):
+                await listening.wait()
+            yield
+        finally:
+            for task in reading:
+                task.cancel()
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+
+
+# --- the terminal -----------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _screen(plan: Plan) -> Iterator[Any]:
+    if plan.as_json:
+        yield lambda _view: None
+        return
+    with Live(auto_refresh=False, screen=sys.stdout.isatty()) as live:
+        yield lambda view: live.update(view, refresh=True)
+
+
+@contextlib.contextmanager
+def _keys() -> Iterator[list[str]]:
+    """Collect single key presses without waiting for Enter; nothing where there is no terminal."""
+    keys: list[str] = []
+    if not sys.stdin.isatty():
+        yield keys
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    loop = asyncio.get_running_loop()
+    tty.setcbreak(descriptor)
+    loop.add_reader(descriptor, lambda: keys.append(sys.stdin.read(1)))
+    try:
+        yield keys
+    finally:
+        loop.remove_reader(descriptor)
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

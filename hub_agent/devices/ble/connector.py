@@ -1,0 +1,223 @@
+"""Reaches one configured BLE device, again and again.
+
+Owns: the order of a connect (hear, take turns, connect, bond, settle), and what a lost bond leads to.
+Never: scans, decodes, or decides how long to wait after a failure; the runner does.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Final, Protocol
+
+from bleak import BleakClient
+from bleak.backends.device import BLEDevice
+
+from hub_agent.clock import Clock
+from hub_agent.devices.ble.connection import BleConnection
+from hub_agent.devices.ble.host import AskPasskey, Host, OnEvent
+from hub_agent.devices.ble.scanner import Scanner
+from hub_agent.devices.ble.timings import Timings
+from hub_agent.devices.ble.trouble import WEATHER, BleError, Trouble, failed, weather
+from hub_agent.driver import BleLink
+
+_DOUBTS: Final = 3
+"""So many ambiguous failures in a row, each right after the device was heard, make a lost bond."""
+
+_CLUES: Final = {Trouble.BOND_LOST, Trouble.BOND_DOUBTFUL}
+
+
+class Shared(Protocol):
+    """What all connectors of one radio share."""
+
+    host: Host
+    clock: Clock
+    timings: Timings
+    scanner: Scanner
+    turn: asyncio.Lock
+    connections: set[BleConnection]
+    on_event: OnEvent
+
+    def suspect(self) -> None:
+        """Say that the adapter itself seems stuck."""
+        ...
+
+
+class BleConnector:
+    """A ``hub_agent.devices.link.Connector`` for one device.
+
+    Args:
+        shared: the radio.
+        alias: the device's name in events and messages.
+        address: its Bluetooth address; after pairing, its identity address.
+        link: what the driver declares.
+        ask: gets the passkey that the device shows, while somebody is there to read it.
+    """
+
+    def __init__(self, shared: Shared, alias: str, address: str, link: BleLink, ask: AskPasskey | None) -> None:
+        self._shared = shared
+        self._alias = alias
+        self._address = address.upper()
+        self._link = link
+        self._ask = ask
+        self._doubts = 0
+        self._bond_lost = False
+        self._rebonded = False
+        shared.scanner.know(self._address)
+
+    # --- Connector ---------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[BleConnection]:
+        """Wait for the device, connect, bond where the driver wants it, and close on exit.
+
+        Raises:
+            BleError: the attempt failed.
+        """
+        async with AsyncExitStack() as stack:
+            if self._link.pairing != "none":
+                ask = self._ask if self._link.pairing == "passkey" else None
+                stack.enter_context(self._shared.host.pairing(self._address, ask))
+            connection = await self._attempt()
+            stack.push_async_callback(self._close, connection)
+            self._shared.connections.add(connection)
+            stack.callback(self._shared.connections.discard, connection)
+            await connection.prepare()
+            yield connection
+
+    async def _close(self, connection: BleConnection) -> None:
+        if connection.received:
+            self._doubts, self._rebonded = 0, False
+        if connection.dropped:
+            self._event("chunks_dropped", count=connection.dropped)
+        await connection.close()
+
+    # --- one attempt -------------------------------------------------------------------------------------------------
+
+    async def _attempt(self) -> BleConnection:
+        """Connect once; when the bond turns out to be lost, renew it once and connect again."""
+        with suppress(BleError):  # without a stack there is nothing to release, and nobody is heard either
+            async with self._host_call("release"):
+                await self._shared.host.release(self._address)
+        bonded = await self._bonded()
+        if self._bond_lost and bonded:
+            await self._forget()
+            bonded = False
+        try:
+            return await self._connect_in_turn(bonded=bonded)
+        except BleError as error:
+            self._weigh(error.trouble, bonded=bonded)
+            if not self._bond_lost:
+                raise self._name(error, bonded=bonded) from None
+        await self._forget()
+        try:
+            return await self._connect_in_turn(bonded=False)
+        except BleError as error:
+            raise self._name(error, bonded=False) from None
+
+    def _weigh(self, trouble: Trouble, *, bonded: bool) -> None:
+        """Judge a failure: is the bond lost? Only a bonded device can have lost it, and it is renewed only once."""
+        if not bonded or self._rebonded or trouble not in _CLUES:
+            return
+        self._doubts = _DOUBTS if trouble is Trouble.BOND_LOST else self._doubts + 1
+        self._bond_lost = self._doubts >= _DOUBTS
+
+    def _name(self, error: BleError, *, bonded: bool) -> BleError:
+        """Call a security failure without a bond, or after the bond was just renewed, by its right name."""
+        if self._link.pairing != "none" and error.trouble in _CLUES and (self._rebonded or not bonded):
+            self._event("pairing_refused")
+            return failed(Trouble.PAIRING_REFUSED, f"{self._alias}: pair")
+        return error
+
+    async def _forget(self) -> None:
+        self._bond_lost, self._doubts, self._rebonded = False, 0, True
+        self._event("bond_lost")
+        async with self._host_call("forget"):
+            await self._shared.host.forget(self._address)
+
+    async def _bonded(self) -> bool:
+        if self._link.pairing == "none":
+            return False
+        async with self._host_call("bond"):
+            return await self._shared.host.bonded(self._address)
+
+    @asynccontextmanager
+    async def _host_call(self, call: str) -> AsyncIterator[None]:
+        async with weather(f"{self._alias}: {call}"), asyncio.timeout(self._shared.timings.host_s):
+            yield
+
+    async def _connect_in_turn(self, *, bonded: bool) -> BleConnection:
+        """Wait to hear the device and for the adapter to be free, then connect.
+
+        One connect at a time: adapters and BlueZ do not take two. Who waited so long for the turn that the device may
+        have left again, waits to hear it once more, without holding the turn.
+        """
+        connection: BleConnection | None = None
+        while connection is None:
+            device = await self._shared.scanner.sighting(self._address)
+            async with self._shared.turn:
+                if self._shared.scanner.fresh(self._address):
+                    connection = await self._open(device)
+        if self._link.pairing != "none" and not bonded:
+            self._event("bond_renewed" if self._rebonded else "bond_made")
+        return connection
+
+    async def _open(self, device: BLEDevice) -> BleConnection:
+        """Connect, patiently while the adapter is busy; the last try is made with the scanner off.
+
+        Raises:
+            BleError: not connected.
+        """
+        timings = self._shared.timings
+        for attempt in range(1, timings.busy_tries + 1):
+            try:
+                if attempt < timings.busy_tries:
+                    return await self._open_once(device)
+                async with self._shared.scanner.quiet():
+                    return await self._open_once(device)
+            except BleError as error:
+                if error.trouble is not Trouble.BUSY:
+                    raise
+            await asyncio.sleep(timings.busy_s * 2 ** (attempt - 1))
+        self._shared.suspect()
+        raise failed(Trouble.BUSY, f"{self._alias}: connect")
+
+    async def _open_once(self, device: BLEDevice) -> BleConnection:
+        shared = self._shared
+        pair = self._link.pairing != "none"
+        patience_s = shared.timings.pair_s if pair else shared.timings.connect_s
+        connection = BleConnection(
+            self._alias,
+            self._link,
+            shared.clock,
+            shared.timings,
+            self._note,
+            lambda: shared.scanner.rssi_dbm(self._address),
+        )
+        client = BleakClient(
+            device,
+            disconnected_callback=lambda _: connection.lose(),
+            timeout=patience_s,
+            pair=pair,
+            **shared.host.client_args,
+        )
+        try:
+            async with weather(f"{self._alias}: connect"), asyncio.timeout(patience_s):
+                await client.connect()
+        except BaseException:
+            with suppress(*WEATHER):
+                async with asyncio.timeout(shared.timings.disconnect_s):
+                    await client.disconnect()
+            raise
+        connection.opened(client)
+        return connection
+
+    # --- reporting ---------------------------------------------------------------------------------------------------
+
+    def _note(self, trouble: Trouble) -> None:
+        """Weigh what goes wrong on an open link; a lost bond may show itself only at the first subscription."""
+        if self._link.pairing != "none":
+            self._weigh(trouble, bonded=True)
+
+    def _event(self, code: str, **fields: str | int) -> None:
+        values: Mapping[str, str | int] = {"device": self._alias, **fields}
+        self._shared.on_event(code, values)

@@ -1,0 +1,166 @@
+"""The radio: keeps one scanner running, shares the adapter among devices, and heals it.
+
+Owns: the scanner's life, the turn to connect, the live links, the recovery ladder.
+Never: knows a driver's session, decodes, or stores.
+
+Events (fields): ``radio_up``; ``radio_down`` (reason); ``radio_silent``; ``radio_heard``; ``radio_step`` (step, done);
+``adapter_on``, ``adapter_off``, ``bluetooth_gone``, ``bluetooth_back``; and from the connectors, with
+the device's alias, ``bond_made``, ``bond_lost``, ``bond_renewed``, ``pairing_refused``, ``chunks_dropped`` (count).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Final, NoReturn
+
+from hub_agent.clock import Clock
+from hub_agent.devices.ble.connection import BleConnection
+from hub_agent.devices.ble.connector import BleConnector
+from hub_agent.devices.ble.host import AskPasskey, Host, OnEvent
+from hub_agent.devices.ble.ladder import Ladder, Step
+from hub_agent.devices.ble.scanner import Scanner, Sighting
+from hub_agent.devices.ble.timings import Timings
+from hub_agent.devices.ble.trouble import BleError, Trouble, weather
+from hub_agent.driver import BleLink, Match
+
+_CUTTING: Final = {"adapter_off": Trouble.ADAPTER_OFF, "bluetooth_gone": Trouble.SERVICE}
+"""Changes of the stack that end every link, whether or not bleak notices."""
+
+_LOOKS: Final = 4
+"""So many looks at the scanner in the time after which silence counts."""
+
+
+class Radio:
+    """One adapter. Use as ``async with Radio(...) as radio`` and let a TaskGroup run ``radio.run()``.
+
+    Args:
+        host: the Bluetooth stack.
+        clock: stamps chunks.
+        on_event: takes events.
+        timings: durations.
+    """
+
+    def __init__(self, host: Host, clock: Clock, on_event: OnEvent, timings: Timings | None = None) -> None:
+        self.host = host
+        self.clock = clock
+        self.on_event = on_event
+        self.timings = timings or Timings()
+        self.scanner = Scanner(host.scanner_args, self.timings)
+        self.turn = asyncio.Lock()
+        self.connections: set[BleConnection] = set()
+        self._ladder = Ladder(self.timings.rest_s)
+        self._disturbed = asyncio.Event()
+        self._suspected = False
+        self._down = ""
+        self._silent = False
+        self._step: Step | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Radio"]:
+        """Watch the stack; on exit stop scanning. Connectors must be done by then."""
+        async with self.host.watch(self._on_change):
+            try:
+                yield self
+            finally:
+                await self.scanner.stop()
+
+    # --- for the app -------------------------------------------------------------------------------------------------
+
+    def connector(self, alias: str, address: str, link: BleLink, *, ask: AskPasskey | None = None) -> BleConnector:
+        """Make the connector of one configured device."""
+        return BleConnector(self, alias, address, link, ask)
+
+    async def survey(self, seconds: float, drivers: Mapping[str, Match]) -> tuple[Sighting, ...]:
+        """Listen for so long while ``run`` runs, and give who was heard, loudest first."""
+        return await self.scanner.survey(seconds, drivers)
+
+    # --- running -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> NoReturn:
+        """Keep scanning, for ever."""
+        pause_s = self.timings.retry_s
+        while True:
+            self._disturbed.clear()
+            try:
+                await self._start()
+            except BleError as error:
+                self._report_down(error.trouble.value)
+                if error.trouble is not Trouble.ADAPTER_OFF:
+                    await self._heal()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause_s):
+                        await self._disturbed.wait()
+                pause_s = min(pause_s * 2, self.timings.retry_max_s)
+            else:
+                pause_s = self.timings.retry_s
+                if await self._watch():
+                    await self._heal()
+
+    async def _start(self) -> None:
+        async with weather("radio: prepare"), asyncio.timeout(self.timings.host_s):
+            await self.host.ready()
+        await self.scanner.start()
+        if self._down:
+            self._down = ""
+            self.on_event("radio_up", {})
+
+    async def _watch(self) -> bool:
+        """Watch the scanner until it must be restarted; True when that alone may not do."""
+        heard = self.scanner.heard
+        while not self._disturbed.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.timings.silence_s / _LOOKS):
+                    await self._disturbed.wait()
+            if self.scanner.heard != heard:
+                heard = self.scanner.heard
+                self._calm()
+            elif self.scanner.awaited and self.scanner.silent_s() >= self.timings.silence_s:
+                if not self._silent:
+                    self._silent = True
+                    self.on_event("radio_silent", {})
+                return True
+        suspected, self._suspected = self._suspected, False
+        return suspected
+
+    # --- healing -----------------------------------------------------------------------------------------------------
+
+    def suspect(self) -> None:
+        """Say that the adapter seems stuck: the scanner is restarted, and the ladder climbed."""
+        self._suspected = True
+        self._disturbed.set()
+
+    def _calm(self) -> None:
+        self._ladder.calm()
+        self._step = None
+        if self._silent:
+            self._silent = False
+            self.on_event("radio_heard", {})
+
+    async def _heal(self) -> None:
+        """Take the next step of the ladder, and report it unless it is the last one again."""
+        step = self._ladder.climb(asyncio.get_running_loop().time(), links=len(self.connections))
+        done = True
+        try:
+            async with weather("radio: heal"), asyncio.timeout(self.timings.host_s):
+                if step is Step.POWER_CYCLE:
+                    await self.host.power_cycle()
+                elif step is Step.RESTART:
+                    done = await self.host.restart()
+        except BleError:
+            done = False
+        if step is not self._step:
+            self._step = step
+            self.on_event("radio_step", {"step": step.value, "done": int(done)})
+
+    def _report_down(self, reason: str) -> None:
+        if reason != self._down:
+            self._down = reason
+            self.on_event("radio_down", {"reason": reason})
+
+    def _on_change(self, code: str) -> None:
+        """Take a change of the stack: links may be gone without bleak's noticing, and the scanner surely is."""
+        self.on_event(code, {})
+        if code in _CUTTING:
+            for connection in tuple(self.connections):
+                connection.lose(_CUTTING[code])
+        self._disturbed.set()

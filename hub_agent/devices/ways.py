@@ -1,0 +1,86 @@
+"""The ways to the devices of one hub: its radio and its serial ports.
+
+Owns: which kind of way a configured device takes, and the one radio that they share.
+Never: runs a device, or opens a radio that no device needs.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from hub_agent.clock import Clock
+from hub_agent.config import Config, Device
+from hub_agent.devices.ble.host import Host
+from hub_agent.devices.ble.radio import Radio
+from hub_agent.devices.link import Connector
+from hub_agent.devices.ports import PortMatch
+from hub_agent.devices.serial_port import SerialConnector
+from hub_agent.driver import BleLink, Driver, SerialLink
+from hub_agent.errors import ConfigError
+
+OnEvent = Callable[[str, Mapping[str, Any]], None]
+MakeHost = Callable[[], Host]
+
+
+class DeviceWays:
+    """Gives each configured device its connector.
+
+    Args:
+        clock: stamps what arrives.
+        radio: the radio; None when no device needs one.
+    """
+
+    def __init__(self, clock: Clock, radio: Radio | None) -> None:
+        self._clock = clock
+        self._radio = radio
+
+    def connector(self, device: Device, driver: Driver) -> Connector:
+        """Give the way to a device.
+
+        Raises:
+            ConfigError: the configuration names no way, or one that the driver does not take.
+        """
+        link = driver.link
+        match link:
+            case BleLink():
+                if device.address is None or self._radio is None:
+                    raise ConfigError(
+                        f"device {device.name}: driver {driver.name} is reached by BLE",
+                        hint="give its address; `hub-agent devices scan` shows it",
+                    )
+                if device.pairing is not None:
+                    link = replace(link, pairing=device.pairing)
+                return self._radio.connector(device.name, device.address, link)
+            case SerialLink():
+                return SerialConnector(link, self._port(device, link), self._clock)
+
+    @staticmethod
+    def _port(device: Device, link: SerialLink) -> PortMatch:
+        if device.port is not None:
+            return PortMatch(path=device.port)
+        if device.usb is not None:
+            vendor, product, *serial = device.usb.split(":", 2)
+            return PortMatch(usb=((int(vendor, 16), int(product, 16)),), serial_number=serial[0] if serial else None)
+        if device.address is not None:
+            raise ConfigError(f"device {device.name} is on a serial line", hint="give port or usb instead of address")
+        return PortMatch(usb=link.usb)
+
+    async def run(self) -> None:
+        """Keep the radio scanning; returns at once when there is none."""
+        if self._radio is not None:
+            await self._radio.run()
+
+
+def opener(make_host: MakeHost) -> Callable[[Config, Clock, OnEvent], Any]:
+    """Make what ``app.running`` opens its ways with; ``make_host`` is asked for a Bluetooth stack only when needed."""
+
+    @asynccontextmanager
+    async def open_ways(config: Config, clock: Clock, on_event: OnEvent) -> AsyncIterator[DeviceWays]:
+        if any(device.address is not None for device in config.devices):
+            async with Radio(make_host(), clock, on_event).open() as radio:
+                yield DeviceWays(clock, radio)
+        else:
+            yield DeviceWays(clock, None)
+
+    return open_ways

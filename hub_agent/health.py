@@ -1,0 +1,186 @@
+"""What the hub says of itself: the retained status and the heartbeat.
+
+Owns: the clear JSON of ``up/status`` and ``up/health``, as ``docs/wire.md`` describes it.
+Never: carries a vital sign, a device's identity or a patient's; names devices by their alias alone.
+"""
+
+import json
+import os
+import resource
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from hub_agent.clock import Clock
+from hub_agent.devices.runner import DeviceState
+from hub_agent.forwarder import Forwarder
+from hub_agent.intake import Intake
+from hub_agent.model import ReadingClass
+from hub_agent.outbox.outbox import Outbox
+
+BEAT_S: Final = 10.0
+EDGES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 300.0)
+"""Upper edges of the delivery histogram's buckets."""
+
+RELEASE: Final = version("hub-agent")
+
+
+def status(hub_id: str, state: str, session: str, boot: str, since: str) -> bytes:
+    """Make the retained status; with state ``offline`` it is also the Will."""
+    return _json({"v": 1, "hub": hub_id, "state": state, "session": session, "boot": boot, "since": since})
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
+
+@dataclass(slots=True)
+class Uplink:
+    """What is known of the way to the broker.
+
+    Attributes:
+        connected_s: monotonic time since when it is up; None while it is down.
+        down_s: monotonic time since when it is down.
+        connects: how often it came up.
+        why: it went down the last time.
+    """
+
+    down_s: float
+    connected_s: float | None = None
+    connects: int = 0
+    why: str = ""
+
+
+class Health:
+    """Gathers the figures of all parts into one heartbeat.
+
+    Args:
+        hub_id: whose.
+        session: the nonce of this process's life.
+        clock: stamps.
+        outbox: backlog and chain.
+        forwarder: latency.
+        intake: what came in.
+        devices: states by alias.
+        alarms: gives the alarm figures.
+        uplink: the way to the broker.
+    """
+
+    def __init__(
+        self,
+        hub_id: str,
+        session: str,
+        clock: Clock,
+        outbox: Outbox,
+        forwarder: Forwarder,
+        intake: Intake,
+        devices: Mapping[str, DeviceState],
+        alarms: Callable[[], Mapping[str, Any]],
+        uplink: Uplink,
+    ) -> None:
+        self._hub_id = hub_id
+        self._session = session
+        self._clock = clock
+        self._outbox = outbox
+        self._forwarder = forwarder
+        self._intake = intake
+        self._devices = devices
+        self._alarms = alarms
+        self._uplink = uplink
+        self._beats = 0
+
+    def beat(self) -> bytes:
+        """Make the next heartbeat."""
+        self._beats += 1
+        return _json({"v": 1, "hub": self._hub_id, "seq": self._beats, **self.snapshot()})
+
+    def snapshot(self) -> dict[str, Any]:
+        """Give everything that a status question wants to know."""
+        stamp = self._clock.stamp()
+        now_s = stamp.monotonic_ns / 1e9
+        return {
+            "session": self._session,
+            "release": RELEASE,
+            "boot": stamp.boot,
+            "at": self._clock.now().isoformat(timespec="milliseconds"),
+            "monotonic_s": round(now_s, 3),
+            "clock": stamp.clock.value,
+            "uplink": self._uplink_figures(now_s),
+            "delivery": self._delivery(now_s),
+            "intake": {
+                "received": self._intake.counts.received,
+                "stored": self._intake.counts.stored,
+                "repeated": self._intake.counts.repeated,
+            },
+            "storage": {
+                "bytes": self._outbox.size_bytes,
+                "journal": self._outbox.journal.hex(),
+                "last_seq": self._outbox.last_seq,
+                "chain": self._outbox.chain.hex(),
+            },
+            "devices": {name: _device(state, now_s) for name, state in self._devices.items()},
+            "alarms": dict(self._alarms()),
+            "process": _process(),
+        }
+
+    def _uplink_figures(self, now_s: float) -> dict[str, Any]:
+        up = self._uplink.connected_s
+        return {
+            "up": up is not None,
+            "for_s": round(now_s - (self._uplink.down_s if up is None else up), 1),
+            "connects": self._uplink.connects,
+            "why": self._uplink.why,
+        }
+
+    def _delivery(self, now_s: float) -> dict[str, Any]:
+        figures, lanes = self._forwarder.figures, self._forwarder.lanes
+        waiting = self._outbox.tallies
+        last_s = figures.last_confirmed_s
+        return {
+            "latency_s": {cls.name.lower(): figures.latency[cls].summary() for cls in ReadingClass},
+            "histogram": {
+                "edges_s": list(EDGES_S),
+                **{cls.name.lower(): figures.latency[cls].below(EDGES_S) for cls in ReadingClass},
+            },
+            "waiting": {
+                cls.name.lower(): {"batches": waiting[cls].batches, "items": waiting[cls].items} for cls in ReadingClass
+            },
+            "in_flight": len(lanes.flights),
+            "confirmed": figures.confirmed,
+            "resent": figures.resent,
+            "refused": figures.refused,
+            "last_confirmed_age_s": None if last_s is None else round(now_s - last_s, 1),
+        }
+
+
+def _device(state: DeviceState, now_s: float) -> dict[str, Any]:
+    age_s = None if state.last_reading_s is None else round(now_s - state.last_reading_s, 1)
+    return {
+        "state": state.state,
+        "for_s": round(now_s - state.since_s, 1),
+        "readings": state.readings,
+        "last_reading_age_s": age_s,
+        "rejected": state.rejected,
+        "connections": state.connections,
+        "rssi_dbm": state.rssi_dbm,
+        "battery_percent": state.battery_percent,
+        "why": state.why,
+        "warnings": dict(state.warnings),
+    }
+
+
+def _process() -> dict[str, Any]:
+    """Give the leak gauges: resident memory, descriptors, CPU."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        descriptors = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are enough
+    except OSError:  # no /proc
+        pages = descriptors = 0
+    return {
+        "rss_bytes": pages * resource.getpagesize(),
+        "descriptors": descriptors,
+        "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
+    }

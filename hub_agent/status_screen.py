@@ -1,0 +1,34 @@
+"""The screen of ``hub-agent status``: the hub's state in plain words.
+
+Owns: wording and layout. Never: asks the hub, or judges.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def _seconds(value: float | None) -> str:
+    return "never" if value is None else f"{value:.1f} s ago"
+
+
+def lines(state: Mapping[str, Any]) -> Iterator[str]:
+    """Give the lines for a status answer, as ``docs/wire.md`` describes the heartbeat."""
+    uplink, delivery, storage = state["uplink"], state["delivery"], state["storage"]
+    way = "connected" if uplink["up"] else f"DOWN ({uplink['why'] or 'not yet connected'})"
+    yield f"NOC       {way} for {uplink['for_s']:.0f} s; last confirmation {_seconds(delivery['last_confirmed_age_s'])}"
+    waiting = ", ".join(f"{row['items']} {name}" for name, row in delivery["waiting"].items() if row["items"])
+    yield f"waiting   {waiting or 'nothing'}"
+    for name, latency in delivery["latency_s"].items():
+        if latency["p50"] is not None:
+            yield f"latency   {name}: p50 {latency['p50'] * 1e3:.0f} ms, p99 {latency['p99'] * 1e3:.0f} ms"
+    yield f"clock     {state['clock']}"
+    yield f"storage   {storage['bytes'] / 2**20:.1f} MiB, {storage['last_seq']} batches so far"
+    alarms = state["alarms"]["by_priority"]
+    yield "alarms    " + (", ".join(f"{n} {name}" for name, n in alarms.items() if n) or "none")
+    for name, device in state["devices"].items():
+        battery = "" if device["battery_percent"] is None else f", battery {device['battery_percent']} %"
+        why = f" ({device['why']})" if device["why"] and device["state"] != "connected" else ""
+        yield (
+            f"device    {name}: {device['state']}{why}, {device['readings']} readings, "
+            f"last {_seconds(device['last_reading_age_s'])}{battery}"
+        )

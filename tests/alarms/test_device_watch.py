@@ -1,0 +1,126 @@
+"""What the worth of readings means: inhibition, and technical alarms in its place."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+
+from hub_agent.alarms.alarm import AlarmEvent
+from hub_agent.alarms.device_watch import Cadence
+from hub_agent.alarms.limits import Limit, Priority
+from hub_agent.alarms.watch import AlarmBook
+from hub_agent.model import (
+    UNUSABLE,
+    Absent,
+    ClockState,
+    Code,
+    Measurement,
+    Quality,
+    Reading,
+    ReadingClass,
+    ReceivedReading,
+    Stamp,
+)
+from hub_agent.nomenclature import BATTERY, PULSE_RATE_OXIMETER, SPO2, TEMPERATURE_EAR
+
+S = 10**9
+LOW = Limit(SPO2, "%", Decimal(90), None, priority=Priority.HIGH)
+
+
+def at(second: float) -> Stamp:
+    return Stamp("ab" * 8, round(second * S), 0, ClockState.SYNCED)
+
+
+def spo2(
+    second: float, value: str | None, *, quality: Quality = Quality.GOOD, code: Code = SPO2, unit: str = "%"
+) -> ReceivedReading:
+    number = None if value is None else Decimal(value)
+    measurement = Measurement(code, unit, number, Absent.NOT_A_NUMBER if value is None else None)
+    return ReceivedReading("oximeter", Reading(ReadingClass.CONTINUOUS, (measurement,), quality), at(second))
+
+
+def book(*limits: Limit) -> AlarmBook:
+    return AlarmBook(limits or (LOW,), {"oximeter": Cadence(1.0, 15.0)}, at(0))
+
+
+def brief(events: Sequence[AlarmEvent]) -> list[tuple[str, str]]:
+    return [(event.condition, str(event.presence)) for event in events]
+
+
+@pytest.mark.parametrize("flag", [flag for flag in Quality if flag & UNUSABLE])
+def test_an_unusable_reading_is_not_judged_and_becomes_a_technical_alarm(flag: Quality) -> None:
+    one = book()
+    assert one.reading(spo2(1, "70", quality=flag)) == ()
+    expected = "sensor_off" if flag is Quality.SENSOR_OFF else "unusable"
+    assert brief(one.tick(at(11))) == [(expected, "on")]
+    assert brief(one.reading(spo2(12, "97"))) == [(expected, "off")]
+
+
+@pytest.mark.parametrize("flag", [Quality.ARTEFACT, Quality.LOW_PERFUSION, Quality.QUESTIONABLE, Quality.WEAK_SIGNAL])
+def test_a_doubtful_reading_is_judged(flag: Quality) -> None:
+    assert brief(book().reading(spo2(1, "80", quality=flag))) == [("limit_low", "on")]
+
+
+def test_an_absent_value_of_a_limited_measure_is_a_technical_alarm_and_of_another_is_none() -> None:
+    one = book()
+    one.reading(spo2(1, None))
+    one.reading(spo2(5, None, code=PULSE_RATE_OXIMETER, unit="/min"))
+    assert brief(one.tick(at(11))) == [("unusable", "on")]
+    assert one.reading(spo2(12, "60", code=PULSE_RATE_OXIMETER, unit="/min")) == ()
+    assert brief(one.reading(spo2(13, "97"))) == [("unusable", "off")]
+
+
+def test_a_number_that_is_none_or_in_a_foreign_unit_is_not_judged() -> None:
+    one = book()
+    one.reading(spo2(1, "NaN"))
+    one.reading(spo2(2, "1", unit="1"))
+    assert brief(one.tick(at(11))) == [("unusable", "on")]
+
+
+def test_an_alarm_that_is_on_stays_while_its_value_cannot_be_judged() -> None:
+    one = book()
+    one.reading(spo2(1, "80"))
+    one.reading(spo2(2, None, quality=Quality.SENSOR_OFF))
+    one.reading(spo2(12, "99", quality=Quality.SENSOR_OFF))
+    one.tick(at(12))
+    assert {alarm.condition.code for alarm in one.alarms()} == {"limit_low", "sensor_off"}
+
+
+def test_a_good_measure_says_nothing_about_another_that_is_off() -> None:
+    one = book()
+    seen: list[tuple[str, str]] = []
+    for second in range(1, 14):
+        seen += brief(one.reading(spo2(second, None, quality=Quality.SENSOR_OFF)))
+        seen += brief(one.reading(spo2(second, "36.9", code=TEMPERATURE_EAR, unit="Cel")))
+        seen += brief(one.tick(at(second)))
+    assert seen == [("sensor_off", "on")]
+
+
+def test_sensor_off_without_any_measurement_inhibits_the_whole_device() -> None:
+    one = book(Limit(SPO2, "%", Decimal(90), None, delay_s=3))
+    one.reading(spo2(1, "80"))
+    one.reading(ReceivedReading("oximeter", Reading(ReadingClass.CONTINUOUS, (), Quality.SENSOR_OFF), at(2)))
+    assert brief(one.tick(at(12))) == [("sensor_off", "on")]
+    assert brief(one.reading(spo2(13, "80"))) == [("limit_low", "on"), ("sensor_off", "off")]
+
+
+def test_a_sensor_that_is_off_is_not_back_on_because_another_reading_is_unusable() -> None:
+    one = book()
+    one.reading(ReceivedReading("oximeter", Reading(ReadingClass.CONTINUOUS, (), Quality.SENSOR_OFF), at(1)))
+    one.reading(spo2(2, "36.9", quality=Quality.INVALID, code=TEMPERATURE_EAR, unit="Cel"))
+    assert brief(one.tick(at(11))) == [("sensor_off", "on")]
+    assert brief(one.tick(at(12))) == [("unusable", "on")]
+    assert brief(one.reading(spo2(13, "97"))) == [("sensor_off", "off")]
+
+
+def test_a_low_battery_by_flag_and_by_level() -> None:
+    one = book()
+    assert brief(one.reading(spo2(1, "97", quality=Quality.LOW_BATTERY))) == [("low_battery", "on")]
+    assert brief(one.reading(spo2(2, "97"))) == [("low_battery", "off")]
+    levels = [(3, "15"), (4, "14"), (5, "19"), (6, "20")]
+    seen = [brief(one.reading(spo2(second, level, code=BATTERY))) for second, level in levels]
+    assert seen == [[], [("low_battery", "on")], [], [("low_battery", "off")]]
+    one.reading(spo2(7, "5", code=BATTERY))
+    assert one.reading(spo2(8, "97")) == ()
+    assert one.reading(spo2(9, None, code=BATTERY)) == ()
+    assert brief(one.reading(spo2(10, "80", code=BATTERY))) == [("low_battery", "off")]

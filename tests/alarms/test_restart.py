@@ -1,0 +1,128 @@
+"""The alarm book after a restart: nothing forgotten, nothing made up."""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+
+from hub_agent.alarms.alarm import AlarmEvent
+from hub_agent.alarms.device_watch import Cadence
+from hub_agent.alarms.limits import Limit, Priority
+from hub_agent.alarms.register import Events
+from hub_agent.alarms.watch import AlarmBook
+from hub_agent.errors import StorageError
+from hub_agent.model import Absent, ClockState, Measurement, Quality, Reading, ReadingClass, ReceivedReading, Stamp
+from hub_agent.nomenclature import SPO2
+
+S = 10**9
+DEVICES = {"oximeter": Cadence(1.0, 15.0), "thermometer": Cadence(None)}
+LOW = Limit(SPO2, "%", Decimal(90), None, priority=Priority.HIGH, hysteresis=Decimal(2))
+
+
+def at(second: float, boot: str = "ab") -> Stamp:
+    return Stamp(boot * 8, round(second * S), 0, ClockState.SYNCED)
+
+
+def spo2(second: float, value: str | None, *, quality: Quality = Quality.GOOD) -> ReceivedReading:
+    number = None if value is None else Decimal(value)
+    measurement = Measurement(SPO2, "%", number, Absent.NOT_A_NUMBER if value is None else None)
+    return ReceivedReading("oximeter", Reading(ReadingClass.CONTINUOUS, (measurement,), quality), at(second))
+
+
+def book(*limits: Limit) -> AlarmBook:
+    return AlarmBook(limits or (LOW,), DEVICES, at(0))
+
+
+def brief(events: Sequence[AlarmEvent]) -> list[tuple[str, str]]:
+    return [(event.condition, str(event.presence)) for event in events]
+
+
+def reborn(
+    one: AlarmBook, now: Stamp, *limits: Limit, devices: dict[str, Cadence] | None = None
+) -> tuple[AlarmBook, Events]:
+    plain = json.loads(json.dumps(one.snapshot()))
+    other = AlarmBook(limits or (LOW,), DEVICES if devices is None else devices, now)
+    return other, other.restore(plain, now)
+
+
+@pytest.mark.parametrize(("boot", "shift"), [("ab", 0.0), ("cd", -1.0)])
+def test_a_restart_keeps_everything_and_in_another_boot_the_time_still_to_go(boot: str, shift: float) -> None:
+    slow = Limit(SPO2, "%", Decimal(90), None, delay_s=10)
+    one = book(slow, LOW)
+    one.reading(spo2(1, "88"))
+    one.technical("uplink_down", "", at(1), active=True)
+    other, events = reborn(one, at(1 + shift, boot), slow, LOW)
+    assert events == ()
+    assert other.alarms()[0].alarm_id == one.alarms()[0].alarm_id
+    assert brief(other.tick(at(10.9 + shift, boot))) == []
+    assert brief(other.tick(at(11 + shift, boot))) == [("limit_low", "on")]
+    assert ("uplink_down", "on") in brief(other.tick(at(16 + shift, boot)))
+
+
+def test_limits_that_the_noc_has_set_survive_and_those_of_the_file_do_not_bind() -> None:
+    one = book()
+    tighter = Limit(SPO2, "%", Decimal(94), None, priority=Priority.HIGH)
+    edited, _ = reborn(one, at(5), tighter)
+    assert edited.limits == (tighter,)
+    one.set_limits([tighter], 7, at(1))
+    other, _ = reborn(one, at(5))
+    assert (other.revision, other.limits[0].low) == (7, Decimal(94))
+    (event,) = other.reading(spo2(6, "93"))
+    assert event.limit_revision == 7
+
+
+def test_after_a_restart_alarms_of_what_is_gone_end_with_an_event() -> None:
+    one = book()
+    one.reading(spo2(1, "80"))
+    one.reading(spo2(2, "80", quality=Quality.LOW_BATTERY))
+    without_limit, events = reborn(one, at(3), Limit(SPO2, "%", None, Decimal(100)))
+    assert brief(events) == [("limit_low", "off")]
+    without_device, events = reborn(one, at(3), devices={})
+    assert sorted(brief(events)) == [("limit_low", "off"), ("low_battery", "off")]
+    assert [len(each.alarms()) for each in (without_limit, without_device)] == [1, 0]
+
+
+def test_after_a_restart_silence_and_trouble_end_as_they_would_have() -> None:
+    one = book()
+    one.reading(spo2(1, None, quality=Quality.SENSOR_OFF))
+    one.tick(at(11))
+    one.tick(at(16))
+    other, _ = reborn(one, at(20))
+    assert brief(other.reading(spo2(21, "97"))) == [("no_data", "off"), ("sensor_off", "off")]
+
+
+@pytest.mark.parametrize("damage", [{"form": 2}, {"alarms": [1]}, {"limits": [{}]}, {"boot": None}])
+def test_a_damaged_memory_is_refused_and_changes_nothing(damage: dict[str, object]) -> None:
+    one = book()
+    one.reading(spo2(1, "80"))
+    other = book()
+    before = other.snapshot()
+    with pytest.raises(StorageError):
+        other.restore({**one.snapshot(), **damage}, at(2))
+    assert other.snapshot() == before
+
+
+def test_stored_limits_outside_the_bounds_are_refused() -> None:
+    one = book()
+    one.set_limits([LOW], 3, at(1))
+    plain = one.snapshot()
+    plain["limits"][0]["low"] = "1"
+    with pytest.raises(StorageError, match="limits"):
+        book().restore(plain, at(2))
+
+
+def test_in_another_boot_escalation_and_pause_still_have_the_time_they_had_to_go() -> None:
+    one = book()
+    one.reading(spo2(1, "80"))
+    one.pause_audio(10, at(2))
+    other, _ = reborn(one, at(5000, "cd"))
+    assert other.audible() == ()
+    other.reading(ReceivedReading("oximeter", spo2(0, "80").reading, at(5000, "cd")))
+    assert other.next_due() == 5010 * S
+    other.tick(at(5010, "cd"))
+    assert [alarm.condition.code for alarm in other.audible()] == ["limit_low"]
+    other.reading(ReceivedReading("oximeter", spo2(0, "80").reading, at(5020, "cd")))
+    assert other.tick(at(5028.999, "cd")) == ()
+    (event,) = other.tick(at(5029, "cd"))
+    assert (event.condition, event.escalated) == ("limit_low", True)

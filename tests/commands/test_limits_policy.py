@@ -1,0 +1,119 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub_agent.commands import limits_policy
+from hub_agent.commands.claims import LimitSetting, LimitsOff, LimitsOn, LimitsSet, NoArgs
+from hub_agent.commands.refusal import Refusal
+from hub_agent.errors import CommandError
+
+SPO2 = "MDC_PULS_OXIM_SAT_O2"
+HEART = "MDC_ECG_HEART_RATE"
+BASE: dict[str, Any] = {
+    "measure": SPO2,
+    "device": None,
+    "low": "80",
+    "high": "100",
+    "delay_s": 10,
+    "hysteresis": "1",
+    "priority": "high",
+    "latching": True,
+    "enabled": True,
+}
+
+
+def limit(**changes: object) -> LimitSetting:
+    return LimitSetting.model_validate(BASE | changes)
+
+
+def document(*limits: LimitSetting, revision: int = 2) -> LimitsSet:
+    return LimitsSet(revision=revision, limits=limits)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        (),
+        (limit(enabled=False),),
+        (limit(low=None),),
+        (limit(high=None),),
+        (limit(priority="medium"),),
+        (limit(device="oximeter"),),
+        (limit(measure=HEART, low="40"),),
+        (limit(), limit(measure=HEART, low="40", enabled=False)),
+    ],
+    ids=["left-out", "disabled", "no-low", "no-high", "lower-priority", "one-device", "other", "a-new-one-disabled"],
+)
+def test_taking_a_high_priority_alarm_away_needs_two(after: tuple[LimitSetting, ...]) -> None:
+    assert limits_policy.needs_two(document(*after), [limit()])
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        (limit(),),
+        (limit(low="75", delay_s=20, hysteresis="2", latching=False),),
+        (limit(), limit(priority="medium", low="90", enabled=False)),
+        (limit(), limit(measure=HEART, low="40")),
+    ],
+    ids=["same", "moved-within-bounds", "a-lesser-one-disabled", "one-more"],
+)
+def test_what_keeps_it_needs_one(after: tuple[LimitSetting, ...]) -> None:
+    assert not limits_policy.needs_two(document(*after), [limit()])
+
+
+def test_taking_lesser_alarms_away_needs_one() -> None:
+    assert not limits_policy.needs_two(document(), [limit(priority="medium"), limit(enabled=False)])
+
+
+@pytest.mark.parametrize(
+    ("in_force", "device", "two"),
+    [
+        (limit(), None, True),
+        (limit(), "oximeter", True),
+        (limit(device="oximeter"), None, True),
+        (limit(device="oximeter"), "oximeter", True),
+        (limit(device="oximeter"), "other", False),
+        (limit(priority="low"), None, False),
+        (limit(enabled=False), None, False),
+        (limit(measure=HEART, low="40"), None, False),
+    ],
+)
+def test_switching_off_needs_two_where_it_silences_high(
+    in_force: LimitSetting, device: str | None, *, two: bool
+) -> None:
+    assert limits_policy.needs_two(LimitsOff(measure=SPO2, device=device, for_s=600), [in_force]) is two
+
+
+def test_other_ops_need_one() -> None:
+    assert not limits_policy.needs_two(NoArgs(), [limit()])
+    assert not limits_policy.needs_two(LimitsOn(measure=SPO2, device=None), [limit()])
+
+
+@given(revision=st.integers(1, 20), in_force=st.integers(0, 20))
+def test_only_a_newer_document_is_taken(revision: int, in_force: int) -> None:
+    args = document(limit(), revision=revision)
+    if revision > in_force:
+        limits_policy.check(args, [], in_force)
+    else:
+        with pytest.raises(CommandError) as refusal:
+            limits_policy.check(args, [], in_force)
+        assert refusal.value.code == Refusal.STALE_REVISION
+
+
+def test_each_limit_of_a_document_is_held_against_the_bounds() -> None:
+    with pytest.raises(CommandError) as refusal:
+        limits_policy.check(document(limit(), limit(priority="low", low="0")), [], 0)
+    assert refusal.value.code == Refusal.OUT_OF_BOUNDS
+
+
+@pytest.mark.parametrize(
+    "args", [LimitsOff(measure=HEART, device=None, for_s=60), LimitsOn(measure=HEART, device=None)]
+)
+def test_there_must_be_a_limit_to_switch(args: LimitsOff | LimitsOn) -> None:
+    with pytest.raises(CommandError) as refusal:
+        limits_policy.check(args, [limit()], 0)
+    assert refusal.value.code == Refusal.STATE_FORBIDS
+    limits_policy.check(args, [limit(measure=HEART, low="40")], 0)
