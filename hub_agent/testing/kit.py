@@ -15,7 +15,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from hub_agent import nomenclature as mdc
-from hub_agent.captures import Capture, happen, load_folder, plain, replay
+from hub_agent.captures import Capture, Frame, chunk_of, load_folder, plain, play
 from hub_agent.driver import SERIAL, Action, Chunk, Driver, Emit, Moment, SerialLink, Session
 from hub_agent.testing.rules import UUID, check_action, hold
 from hub_agent.testing.table import check_readme
@@ -102,7 +102,8 @@ def check_declaration(driver: Driver) -> None:
 
 
 def _frames(captures: Sequence[Capture]) -> list[Chunk]:
-    return [line.what for capture in captures for line in capture.lines if isinstance(line.what, Chunk)]
+    chunks = (chunk_of(capture, line) for capture in captures for line in capture.lines)
+    return [chunk for chunk in chunks if chunk is not None]
 
 
 def _chunks(driver: Driver, captures: Sequence[Capture]) -> "SearchStrategy[Chunk]":
@@ -195,11 +196,14 @@ def check_splitting(driver: Driver, captures: Sequence[Capture], streams: Sequen
 
 def check_golden(driver: Driver, capture: Capture) -> None:
     """A capture gives the readings that were reviewed with it."""
-    for number, (line, got) in enumerate(zip(capture.lines, replay(driver, capture), strict=True), 1):
-        hold(got == line.readings, f"{capture.name}, line {number}: {list(got)}, reviewed: {list(line.readings)}")
-    session = driver.session(capture.options)
-    for line in capture.lines:
-        _held(driver, happen(session, line))
+    for each in play(driver, capture):
+        line = each.line
+        _held(driver, each.actions)
+        what = f"{line.channel} {line.data.hex()}" if isinstance(line, Frame) else line.event
+        hold(
+            each.readings == line.readings,
+            f"{capture.name} at {line.at_s} s, {what}: {list(each.readings)}, reviewed: {list(line.readings)}",
+        )
 
 
 def check_bounded_state(driver: Driver, captures: Sequence[Capture] = ()) -> None:
