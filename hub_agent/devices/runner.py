@@ -125,7 +125,8 @@ class Runner:
         self._connector = connector
         self._clock = clock
         self._outlet = outlet
-        self._deadline_s: float | None = None
+        self._patience_s: float | None = None
+        self._quiet_since_s = 0.0
         self._received_s = 0.0
         self._kept_at: list[float] = []
         self.state = DeviceState(since_s=clock.monotonic_s())
@@ -167,7 +168,7 @@ class Runner:
         self._received_s = self._clock.monotonic_s()
         session = self._guard(lambda: self.driver.session(self._options))
         link = self.driver.link
-        self._deadline_s = None
+        self._patience_s = None
         if isinstance(link, BleLink) and link.open_before_subscribe:
             await self._perform(connection, self._ask(session.opened, self._clock.moment()))
             await asyncio.sleep(link.subscribe_gap_s)
@@ -180,20 +181,19 @@ class Runner:
             self.state.rssi_dbm = connection.rssi_dbm()
 
     async def _next(self, connection: Connection, session: Session) -> list[Action]:
-        """Wait for a chunk, or for the silence that the session asked to hear of."""
-        if self._deadline_s is None:
+        """Wait for a chunk, or for the silence that the session asked to hear of: each chunk begins it anew."""
+        if self._patience_s is None:
             chunk = await connection.receive()
         else:
+            left_s = self._quiet_since_s + self._patience_s - self._clock.monotonic_s()
             try:
-                async with asyncio.timeout(max(0.0, self._deadline_s - self._clock.monotonic_s())):
+                async with asyncio.timeout(max(0.0, left_s)):
                     chunk = await connection.receive()
             except TimeoutError:
-                self._deadline_s = None
+                self._patience_s = None
                 return self._ask(session.silent, self._clock.moment())
-        return self._received(session, chunk)
-
-    def _received(self, session: Session, chunk: Chunk) -> list[Action]:
         self._received_s = chunk.moment.monotonic_s
+        self._quiet_since_s = max(self._quiet_since_s, self._received_s)
         return self._ask(session.received, chunk)
 
     def _ask(self, method: Callable[[Any], Iterable[Action]], argument: Chunk | Moment) -> list[Action]:
@@ -225,7 +225,7 @@ class Runner:
                 case Read(channel):
                     await connection.read(channel)
                 case Wait(seconds):
-                    self._deadline_s = self._clock.monotonic_s() + seconds
+                    self._patience_s, self._quiet_since_s = seconds, self._clock.monotonic_s()
                 case Warn(code):
                     self.state.warnings[code] = self.state.warnings.get(code, 0) + 1
                     self._outlet.event(self.name, code)
