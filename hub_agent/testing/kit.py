@@ -7,8 +7,8 @@ Never: says what the rules are; :mod:`~hub_agent.testing.rules` does. Imports hy
 import random
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hub_agent import nomenclature as mdc
 from hub_agent.captures import Capture, Frame, chunk_of, load_folder, plain, play
-from hub_agent.driver import SERIAL, Action, Chunk, Driver, Emit, Moment, SerialLink, Session
+from hub_agent.driver import SERIAL, Action, Chunk, Driver, Emit, Moment, SerialLink, Session, SessionFactory
 from hub_agent.testing.rules import UUID, check_action, hold
 from hub_agent.testing.table import check_readme
 
@@ -46,7 +46,11 @@ class Check:
 
 
 def checks(
-    driver: Driver, captures: Path | str | None = None, readme: str | None = None, streams: Iterable[str] = ()
+    driver: Driver,
+    captures: Path | str | None = None,
+    readme: str | None = None,
+    streams: Iterable[str] = (),
+    options: Mapping[str, Any] | None = None,
 ) -> tuple[Check, ...]:
     """List what a driver is held to.
 
@@ -55,7 +59,10 @@ def checks(
         captures: a folder of capture files (see :mod:`hub_agent.captures`) with their golden readings.
         readme: the text of the table that must have a row for the driver.
         streams: BLE channels whose values are pieces of a byte stream; a serial line always is one.
+        options: of the device, for a driver that cannot do without; a capture brings its own.
     """
+    if options is not None:
+        driver = replace(driver, session=_with(driver, options))
     known = () if captures is None else load_folder(Path(captures))
     found = [
         Check("declaration", partial(check_declaration, driver)),
@@ -69,6 +76,11 @@ def checks(
     if readme is not None:
         found.append(Check("readme", partial(check_readme, driver, readme)))
     return tuple(found)
+
+
+def _with(driver: Driver, defaults: Mapping[str, Any]) -> SessionFactory:
+    """Make sessions with these options, unless others are given."""
+    return lambda options: driver.session({**defaults, **options})
 
 
 def channels(driver: Driver) -> tuple[str, ...]:

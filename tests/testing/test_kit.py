@@ -190,6 +190,13 @@ def test_golden_readings_are_held(tmp_path: Path) -> None:
     _run(HONEST, only="golden", captures=tmp_path)
 
 
+def test_options_that_a_driver_needs_are_given_to_every_session() -> None:
+    needy = replace(HONEST, session=lambda options: decode_only({CHANNEL: options["decode"]})({}))
+    with pytest.raises(KeyError):
+        _run(needy, only="any_bytes")
+    _run(needy, options={"decode": _honest})
+
+
 def test_weight_follows_what_an_object_owns() -> None:
     session = _Hoarder()
     before = weigh(session)
