@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from hub_agent import config as configuration
-from hub_agent import identity
+from hub_agent import identity, seal
 from hub_agent.clock import SystemClock
 from hub_agent.config import Config
 from hub_agent.demo.broker import broker as plain_broker
@@ -23,6 +26,7 @@ from hub_agent.noc.keyring import keygen
 from hub_agent.noc.store import Store
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import Outbox
+from hub_agent.outbox.store import Store as OutboxStore
 from hub_agent.parts import Builder
 from hub_agent.registry import load_drivers
 from tests.broker import NOC, Broker
@@ -162,6 +166,23 @@ def open_outbox(config: Config) -> Outbox:
     """Open a hub's outbox as the agent does."""
     builder = Builder(config, load_drivers(), CLOCK)
     return Outbox(builder.store(), builder.sealer, LocalBox(builder.key), CLOCK)
+
+
+def bare_outbox(path: Path) -> Outbox:
+    """Make an outbox that belongs to no site: sealed to a NOC and a recovery key, as a hub's is."""
+    key = identity.make(path.with_suffix(".pem"))
+    recipients = [seal.Recipient(kid, seal.HYBRID, _public_key()) for kid in ("noc", "recovery")]
+    return Outbox(
+        OutboxStore(path, os.urandom(16)),
+        lambda journal: seal.Sealer(HUB, journal, key, recipients),
+        LocalBox(key),
+        CLOCK,
+    )
+
+
+def _public_key() -> seal.PublicKey:
+    halves = MLKEM768PrivateKey.generate().public_key(), X25519PrivateKey.generate().public_key()
+    return seal.public_key(seal.HYBRID, b"".join(half.public_bytes_raw() for half in halves))
 
 
 def cpu_s(pid: int | None = None) -> float:

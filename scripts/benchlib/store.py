@@ -13,21 +13,17 @@ from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from hub_agent import identity, seal
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.limits import Limit, Priority
 from hub_agent.alarms.watch import AlarmBook
 from hub_agent.intake import Intake
 from hub_agent.model import Reading, ReadingClass
 from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2
-from hub_agent.outbox.box import LocalBox
-from hub_agent.outbox.outbox import Outbox
-from hub_agent.outbox.store import Store
 from hub_agent.parts import to_wire
 from scripts.benchlib.area import Effort
 from scripts.benchlib.figures import Row, Table, at_least, interleaved
 from scripts.benchlib.readings import DEVICES, LOW, as_json, reading, received, walk
-from scripts.benchlib.site import CLOCK, cpu_s
+from scripts.benchlib.site import CLOCK, bare_outbox, cpu_s
 
 _LIMITS: Final = (
     Limit(SPO2, "%", Decimal(90), None, priority=Priority.HIGH, hysteresis=Decimal(1)),
@@ -65,14 +61,7 @@ class Hub:
     """Ours: intake, alarm book and outbox, as the agent wires them."""
 
     def __init__(self, path: Path) -> None:
-        key = identity.make(path.with_suffix(".pem"))
-        recipient = seal.Recipient("noc", seal.HYBRID, _recipient())
-        self._outbox = Outbox(
-            Store(path, os.urandom(16)),
-            lambda journal: seal.Sealer("hub-bench", journal, key, [recipient]),
-            LocalBox(key),
-            CLOCK,
-        )
+        self._outbox = bare_outbox(path)
         book = AlarmBook(_LIMITS, dict.fromkeys(DEVICES, Cadence(1.0)), CLOCK.stamp())
         self._intake = Intake(
             self._outbox, book, CLOCK, to_wire=to_wire, announce=lambda _events: None, offer=lambda _batches: None
@@ -96,14 +85,6 @@ class Hub:
     async def close(self) -> None:
         """Close the file."""
         await self._outbox.close()
-
-
-def _recipient() -> seal.PublicKey:
-    from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey  # noqa: PLC0415
-
-    halves = MLKEM768PrivateKey.generate().public_key(), X25519PrivateKey.generate().public_key()
-    return seal.public_key(seal.HYBRID, b"".join(half.public_bytes_raw() for half in halves))
 
 
 def _swings() -> Iterator[Reading]:
