@@ -186,11 +186,11 @@ def _public_key() -> seal.PublicKey:
 
 
 def cpu_s(pid: int | None = None) -> float:
-    """Seconds of CPU that a process has used, in all its threads."""
+    """Seconds of CPU that a process has used, in all the threads that it has now."""
     if pid is None:
         return time.process_time()
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
 
 
 def rss_mib(pid: int) -> float:
