@@ -102,5 +102,5 @@ async def until(condition: Callable[[], bool], within_s: float = 120.0, every_s:
         TimeoutError: it did not come to be.
     """
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(every_s)

@@ -4,6 +4,7 @@ Owns: nothing; it runs :class:`Collector` on the site's store and prints ``ready
 """
 
 import asyncio
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -39,7 +40,5 @@ async def _say_ready(collector: Collector) -> None:
 
 if __name__ == "__main__":
     logs.configure("critical", "json")
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(_main(Path(sys.argv[1]), int(sys.argv[2]), tls=sys.argv[3] == "tls"))
-    except asyncio.CancelledError:
-        pass

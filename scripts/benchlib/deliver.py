@@ -106,7 +106,9 @@ def measure(effort: Effort) -> Table:
     for kind in ("plain", "tls"):
         limit = [rate * 100 for rate in found[f"{kind} bare"]]
         table.rows += [
-            Row(f"bare paho, QoS 1, window {WINDOW}, the same batches to the broker alone, {kind}", limit, "readings/s"),
+            Row(
+                f"bare paho, QoS 1, window {WINDOW}, the same batches to the broker alone, {kind}", limit, "readings/s"
+            ),
             Row(f"hub → NOC, 100 readings a batch, {kind}", found[kind], "readings/s", limit, at_least(50_000)),
             Row(f"CPU of the hub, {kind}", found[f"{kind} cpu"], "µs/reading"),
             Row(f"CPU of the NOC, its start included, {kind}", found[f"{kind} noc cpu"], "µs/reading"),

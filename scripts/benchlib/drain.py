@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -67,7 +68,7 @@ async def _drained(
     del built
 
 
-def _behind(flights: dict[int, object], backlog: int, left: int) -> bool:
+def _behind(flights: Iterable[int], backlog: int, left: int) -> bool:
     """Say whether nothing of the backlog is left: what is fresh is a handful, and newer."""
     return left <= 20 and not any(seq <= backlog for seq in flights)  # noqa: PLR2004 - ten alarms a second
 

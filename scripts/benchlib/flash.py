@@ -105,7 +105,9 @@ def _waveform(commits: int) -> Commits:
     """Five seconds of one pleth at 75 Hz."""
     stamp = CLOCK.stamp()
     for number in range(commits):
-        block = Samples(PLETH, "{count}", Decimal("0.0133"), Decimal(1), tuple((number + k * k) % 255 for k in range(75)))
+        block = Samples(
+            PLETH, "{count}", Decimal("0.0133"), Decimal(1), tuple((number + k * k) % 255 for k in range(75))
+        )
         reading = Reading(ReadingClass.WAVEFORM, (), samples=(block,))
         yield {ReadingClass.WAVEFORM: [ReceivedReading(DEVICES[0], reading, stamp)] * 5}
 
@@ -123,7 +125,7 @@ _TARGETS: Final = {_LOADS[0].name: at_most(1000), _LOADS[1].name: at_most(250)}
 
 async def _live(directory: Path, load: Load, commits: int) -> int:
     """Live through so many commits with the NOC confirming each before the next; give the readings."""
-    directory.mkdir()
+    directory.mkdir()  # noqa: ASYNC240 - before anything runs
     outbox = bare_outbox(directory / "outbox.db")
     items, since_s = 0, 0.0
     for batches in load.make(commits):
@@ -147,6 +149,7 @@ def measure(effort: Effort) -> Table:
         return table
     numbers = count()
     life: list[float] = []
+    a_day: list[float] = []
     for load in _LOADS:
         found = []
         for _ in range(effort.times(3, 1)):

@@ -20,7 +20,7 @@ from hub_agent.simulate.serial_oximeters import Masimo
 from scripts.benchlib.area import Effort
 from scripts.benchlib.cgroup import share
 from scripts.benchlib.figures import Row, Table, at_most
-from scripts.benchlib.process import Daemon, daemon
+from scripts.benchlib.process import daemon
 from scripts.benchlib.readings import DEVICES
 from scripts.benchlib.site import Site, rss_mib, site
 
@@ -85,7 +85,9 @@ async def first_reading(path: Path, config: Config, port: Path, before: Sequence
     """Start the daemon with a device that speaks as soon as it is heard; give the seconds until a reading is stored."""
     line = Line(port)
     line.plug()
-    frame = masimo_line(Shown(97, 70, 2.5), _BEGAN + timedelta(seconds=next(_STARTS)))  # a line of its own, not a repeat
+    frame = masimo_line(
+        Shown(97, 70, 2.5), _BEGAN + timedelta(seconds=next(_STARTS))
+    )  # a line of its own, not a repeat
 
     async def speak() -> None:
         while not line.listening:
@@ -150,14 +152,14 @@ def measure(effort: Effort) -> Table:
     found: dict[str, list[float]] = {}
 
     async def run() -> None:
-        async with site(effort.scratch / "site", hubs=("hub-bench", "hub-start", "hub-idle")) as built:
-            async with built.collecting():
-                await _starts(built, effort, found)
-                await _steady(built, effort.times(40, 10), found, (), "")
-                await _idle(built, found)
-                with share(CORE, MEMORY) as before:
-                    if before is not None:
-                        await _steady(built, effort.times(30, 10), found, before, "board ")
+        hubs = ("hub-bench", "hub-start", "hub-idle")
+        async with site(effort.scratch / "site", hubs=hubs) as built, built.collecting():
+            await _starts(built, effort, found)
+            await _steady(built, effort.times(40, 10), found, (), "")
+            await _idle(built, found)
+            with share(CORE, MEMORY) as before:
+                if before is not None:
+                    await _steady(built, effort.times(30, 10), found, before, "board ")
 
     asyncio.run(run())
     return _table(found)

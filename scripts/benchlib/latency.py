@@ -71,7 +71,9 @@ def measure(effort: Effort) -> Table:
             for name, _ in _QUANTILES:
                 values = found[rate, cls, name]
                 target = _target(cls, name, rate)
-                table.rows.append(Row(f"{cls.name.lower()}, {name}, {rate} readings/s beside it", values, "ms", target=target))
+                table.rows.append(
+                    Row(f"{cls.name.lower()}, {name}, {rate} readings/s beside it", values, "ms", target=target)
+                )
     table.notes.append(
         f"From the arrival of the notification to the NOC's signed confirmation, as the hub itself reports it (exact to"
         f" 5 %); {ALARMS_HZ:g} alarm transitions and {CUFF_HZ:g} blood pressure a second beside the continuous"
