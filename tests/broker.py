@@ -45,6 +45,7 @@ acl_file {here}/acl
 max_packet_size 131072
 max_keepalive 60
 max_queued_messages 100000
+set_tcp_nodelay true
 max_inflight_messages 200
 persistence {persistence}
 persistence_location {here}/

@@ -25,6 +25,7 @@ allow_anonymous true
 persistence false
 max_packet_size 131072
 max_queued_messages 100000
+set_tcp_nodelay true
 """
 
 _AMQTT: Final = """listeners:
