@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
-from hub_agent import identity, mqtt, seal, trust
+from hub_agent import identity, mqtt, seal, tls, trust
 from hub_agent.alarms.alarm import AlarmEvent
 from hub_agent.alarms.annunciator import Annunciator, Output
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.watch import AlarmBook
-from hub_agent.clock import Clock, Floor
+from hub_agent.clock import BUILT_NS, Clock, Floor
+from hub_agent.clock_watch import ClockWatch
 from hub_agent.commands.desk import Desk
 from hub_agent.commands.keys import command_keys
 from hub_agent.commands.record import CommandResult, SecurityEvent
@@ -30,7 +31,7 @@ from hub_agent.config import Config, Device
 from hub_agent.devices.link import Connector
 from hub_agent.devices.runner import DeviceState, Outlet, Runner
 from hub_agent.driver import Driver
-from hub_agent.errors import ConfigError, HubError
+from hub_agent.errors import HubError
 from hub_agent.forwarder import Forwarder, Policy, Trouble
 from hub_agent.health import RELEASE, Health, Uplink, status
 from hub_agent.intake import COMMIT_S, STATE, Intake
@@ -111,26 +112,6 @@ def to_wire(event: AlarmEvent) -> Event:
     return Event("alarm", event.stamp, fields)
 
 
-def tls_context(config: Config) -> ssl.SSLContext | None:
-    """Make the TLS context: 1.3 only, the one private authority, the hub's certificate, host name checked.
-
-    Raises:
-        ConfigError: a file is missing or is not what it should be.
-    """
-    tls = config.broker.tls
-    if tls is None:
-        return None
-    try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(tls.ca))
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(tls.certificate, tls.key.path(os.environ))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"broker.tls: {type(error).__name__}: {error}", hint="check ca, certificate and key"
-        ) from error
-    return context
-
-
 class Builder:
     """Builds one hub's parts, in order; each method is one part."""
 
@@ -142,7 +123,7 @@ class Builder:
         self.trust = trust.load(config.noc.trust)
         self.key = identity.load(config.identity.key.path(os.environ))
         self.session = secrets.token_hex(16)
-        self.floor = Floor(clock)
+        self.floor = Floor(clock, BUILT_NS)
         self.restart = asyncio.Event()
 
     def sealer(self, journal: bytes) -> seal.Sealer:
@@ -173,13 +154,24 @@ class Builder:
             client_id=config.hub.id,
             host=config.broker.host,
             port=config.broker.port,
-            tls=tls_context(config),
+            tls=self.tls(),
             protocol=config.broker.protocol,
             keepalive_s=config.broker.keepalive_s,
             will=(self.topics.status, self.birth("offline")),
             subscriptions=(self.topics.confirm, self.topics.commands),
             window=config.delivery.window,
         )
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Make the TLS context; None where the configuration allows a plain connection.
+
+        Raises:
+            ConfigError: a file is missing or is not what it should be.
+        """
+        files = self.config.broker.tls
+        if files is None:
+            return None
+        return tls.context_of(files.ca, files.certificate, files.key.path(os.environ), self.floor)
 
     def birth(self, state: str) -> bytes:
         """Make the retained status."""
@@ -197,6 +189,7 @@ class Parts:
         self._clock = clock
         self._outbox = outbox
         self._book = book
+        self._clock_watch = ClockWatch()
         self._ledger = CommandLedger(self._on_connection)
         self._annunciator = Annunciator(
             outputs,
@@ -435,12 +428,9 @@ class Parts:
 
     async def keep_house(self) -> None:
         """Settle the outbox now and then, watch the clock, persist the floor."""
-        before: Stamp | None = None
         settled_s = self._clock.monotonic_s()
         while True:
-            stamp = self._clock.stamp()
-            self._watch_clock(before, stamp)
-            before = stamp
+            self._watch_clock(self._clock.stamp())
             self._announce()
             now_s = self._clock.monotonic_s()
             if now_s - settled_s >= SETTLE_S:
@@ -450,11 +440,11 @@ class Parts:
                 await self._on_connection(partial(ledger.prune, now=self._build.floor.now()))
             await asyncio.sleep(1.0)
 
-    def _watch_clock(self, before: Stamp | None, stamp: Stamp) -> None:
-        """Say when the clock became good: earlier readings of this boot are re-dated by this record at the NOC."""
-        unsynced = stamp.clock is ClockState.UNSYNCED
-        if before is None or before.clock is not stamp.clock:
+    def _watch_clock(self, stamp: Stamp) -> None:
+        """Say how good the clock is: what was stamped before it was is dated by this record at the NOC."""
+        turn = self._clock_watch.look(stamp)
+        if turn.changed:
+            unsynced = stamp.clock is ClockState.UNSYNCED
             self.intake.raise_now(self._book.technical("clock_unsynced", "", stamp, active=unsynced))
-            if not unsynced:
-                fields = {"boot": stamp.boot, "monotonic_ns": stamp.monotonic_ns, "wall_ns": stamp.wall_ns}
-                self.intake.note(Event("time", stamp, fields))
+        if turn.record is not None:
+            self.intake.note(turn.record)
