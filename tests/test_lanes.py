@@ -60,7 +60,7 @@ class Sender:
                 self.at_broker.append((choice.batch.key, choice.fresh))
                 self.sent_at_s[seq_of(choice.batch.key)] = self.now_s
                 return choice
-            if wanted is None:
+            if self.lanes.wants() is None:
                 return None
 
     def send_all(self) -> list[Choice]:
