@@ -7,17 +7,16 @@ Never: reads a device, judges, deletes an unconfirmed batch, or waits for the br
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hub_agent.clock import Clock
+from hub_agent.delivery import Figures, Policy, Trouble
 from hub_agent.envelope import open_confirmation, parse_batch
 from hub_agent.errors import DeliveryError, SealError
 from hub_agent.lanes import Choice, Flight, Lanes
-from hub_agent.latency import Latency
 from hub_agent.logs import get_logger
 from hub_agent.model import ReadingClass
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
@@ -28,8 +27,6 @@ from hub_agent.topics import Topics
 
 _log = get_logger("forwarder")
 
-Trouble = Literal["uplink_refused", "no_subscribers"]
-"""Why the broker does not pass on what is sent: it says no, or it has nobody to give it to."""
 
 _PAGE: Final = 256
 _PROBE_S: Final = 1.0
@@ -48,45 +45,6 @@ class Publisher(Protocol):
     def lose(self, why: str) -> None:
         """Give the link up."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How delivery behaves; the configuration's ``[delivery]``.
-
-    Attributes:
-        confirm: who must have a batch before it is deleted: the NOC, or, where the NOC cannot confirm, the broker.
-        on_no_subscribers: whether "no matching subscribers" counts as taken (``accept``) or as not taken (``hold``).
-        resend_s: how long to wait for a confirmation.
-        window: PUBACKs that may be outstanding.
-    """
-
-    confirm: Literal["noc", "broker"] = "noc"
-    on_no_subscribers: Literal["hold", "accept"] = "hold"
-    resend_s: float = 10.0
-    window: int = 20
-
-
-@dataclass(slots=True)
-class Figures:
-    """What delivery has achieved since the start.
-
-    Attributes:
-        latency: by class: received by the hub → confirmed by the NOC, of batches that were sent while fresh.
-        published: received → handed to the broker, the same batches.
-        confirmed: items confirmed.
-        confirmed_readings: those of them that are readings: all but class alarm, which holds events only.
-        resent: batches sent more than once.
-        refused: batches that the broker or the NOC refused.
-    """
-
-    latency: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
-    published: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
-    confirmed: int = 0
-    confirmed_readings: int = 0
-    resent: int = 0
-    refused: int = 0
-    last_confirmed_s: float | None = None
 
 
 class Forwarder:
@@ -125,6 +83,7 @@ class Forwarder:
         self._on_event = Telling(on_event, clock.monotonic_s)
         self._on_noc_time = on_noc_time
         self.lanes = Lanes(policy.window, resend_s=policy.resend_s)
+        outbox.on_removed = self.lanes.forget
         self.figures = Figures()
         self._wake = asyncio.Event()
         self._announced: set[bytes] = set()
@@ -134,6 +93,23 @@ class Forwarder:
         """Take what was committed just now; called by the intake, never blocks."""
         self.lanes.add(batches, self._clock.monotonic_s())
         self._wake.set()
+
+    async def rewrite(self) -> None:
+        """Let the outbox put a minute of batches that wait unsent into one; called now and then.
+
+        Raises:
+            StorageError: the outbox did not take it; the batches wait as before.
+        """
+        group = self._outbox.recent.due(self._clock.monotonic_s())
+        if not group:
+            return
+        keys = [one.batch.key for one in group]
+        self.lanes.withhold(keys)
+        try:
+            await self._outbox.rewrite(group)
+        finally:
+            self.lanes.release(keys)
+            self._wake.set()
 
     def urgent(self) -> bool:
         """Say whether a reconnect should hurry."""
@@ -164,7 +140,7 @@ class Forwarder:
             if wanted is not None:
                 cls, behind = wanted
                 rows = await self._outbox.after(cls, behind, _PAGE)
-                batches = [Committed(row.key, row.items, row.envelope) for row in rows]
+                batches = [Committed(row.key, row.items, row.envelope, numbers=row.numbers) for row in rows]
                 self.lanes.refill(cls, behind, batches, exhausted=len(rows) < _PAGE)
             choice = self.lanes.choose(self._clock.monotonic_s()) if self._may_send() else None
             if choice is not None:
@@ -190,6 +166,7 @@ class Forwarder:
             topic = self._topics.alarm
         else:
             topic = self._topics.live if choice.fresh else self._topics.backlog
+        self._outbox.sent(batch.key)
         future = link.publish(topic, batch.envelope)
         now_s = self._clock.monotonic_s()
         self._pubacks[future] = now_s

@@ -63,6 +63,7 @@ class Lanes:
         self._exhausted: dict[ReadingClass, bool] = dict.fromkeys(ReadingClass, False)
         self._again: deque[Flight] = deque()
         self._poison: set[int] = set()
+        self._withheld: set[int] = set()
         self.flights: OrderedDict[int, Flight] = OrderedDict()
         self._out: dict[int, bool] = {}
         """Numbers for which the broker owes a PUBACK → whether they count as backlog."""
@@ -81,10 +82,14 @@ class Lanes:
     def _fall_back(self, batch: Committed) -> None:
         """Leave a batch to the outbox: the cursor of its class will come by."""
         cls = class_of(batch.key)
-        if self._cursor[cls] >= batch.key:
-            at_hand = self._backlog[cls]
-            self._cursor[cls] = min(batch.key, *(row.key for row in at_hand)) - 1 if at_hand else batch.key - 1
-            at_hand.clear()  # it is read again, in its order
+        self._rewind(cls, batch.key)
+
+    def _rewind(self, cls: ReadingClass, key: int) -> None:
+        """Have a class's backlog read from ``key`` on, and again from what is at hand, where that is older."""
+        at_hand = self._backlog[cls]
+        if self._cursor[cls] >= key:
+            self._cursor[cls] = min([key, *(row.key for row in at_hand)]) - 1
+            at_hand.clear()
         self._exhausted[cls] = False
 
     def wants(self) -> tuple[ReadingClass, int] | None:
@@ -100,13 +105,42 @@ class Lanes:
         """Take rows that were read behind a cursor; an answer to an older question is ignored."""
         if behind != self._cursor[cls]:
             return
-        held = {seq_of(batch.key) for batch, _ in self._fresh[cls]}
+        held = {batch.key for batch, _ in self._fresh[cls]}
         for row in rows:
             self._cursor[cls] = row.key
-            seq = seq_of(row.key)
-            if not (seq in held or seq in self.flights or seq in self._out or seq in self._poison):
+            if row.key not in held and not self._spoken_for(row.key):
                 self._backlog[cls].append(row)
         self._exhausted[cls] = exhausted
+
+    def _spoken_for(self, key: int) -> bool:
+        seq = seq_of(key)
+        return key in self._withheld or seq in self.flights or seq in self._out or seq in self._poison
+
+    # --- what is rewritten or shed meanwhile --------------------------------------------------------------------------
+
+    def withhold(self, keys: Iterable[int]) -> None:
+        """Send none of these batches, which nobody has sent yet, until they are released: they are being rewritten."""
+        self._withheld.update(keys)
+        self._drop(self._withheld)
+
+    def release(self, keys: Iterable[int]) -> None:
+        """End a :meth:`withhold`: what is in the outbox now, they or what took their place, is found by the cursor."""
+        released = set(keys)
+        self._withheld -= released
+        for cls in {class_of(key) for key in released}:
+            self._rewind(cls, min(key for key in released if class_of(key) is cls))
+
+    def forget(self, keys: Iterable[int]) -> None:
+        """Send none of these batches any more: they are gone. What comes of those on their way changes nothing."""
+        gone = set(keys)
+        self._drop(gone)
+        for key in gone:
+            self.flights.pop(seq_of(key), None)
+
+    def _drop(self, keys: set[int]) -> None:
+        for cls in ReadingClass:
+            self._fresh[cls] = deque(entry for entry in self._fresh[cls] if entry[0].key not in keys)
+            self._backlog[cls] = deque(batch for batch in self._backlog[cls] if batch.key not in keys)
 
     # --- what goes out ------------------------------------------------------------------------------------------------
 
