@@ -244,6 +244,7 @@ class LanesMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.sender = Sender()
+        self.rewriting: list[int] = []
 
     @rule(cls=st.sampled_from(ReadingClass), offered=st.booleans(), times=st.integers(1, 9))
     def commit(self, cls: ReadingClass, offered: bool, times: int) -> None:  # noqa: FBT001 - drawn
@@ -259,6 +260,8 @@ class LanesMachine(RuleBasedStateMachine):
             return
         seq, cls = seq_of(choice.batch.key), class_of(choice.batch.key)
         assert seq not in sender.aside
+        assert choice.batch.key in sender.stored
+        assert choice.batch.key not in self.rewriting
         if cls is not ReadingClass.ALARM:
             unsent = [k for k in sender.stored if class_of(k) is ReadingClass.ALARM and not self.in_flight(k)]
             assert [k for k in unsent if seq_of(k) not in sender.aside] == []
@@ -292,6 +295,27 @@ class LanesMachine(RuleBasedStateMachine):
         self.sender.aside.add(seq)
         self.sender.lanes.set_aside(self.sender.lanes.flights[seq].batch.key)
 
+    @precondition(lambda self: not self.rewriting)
+    @rule()
+    def begin_to_rewrite(self) -> None:
+        """Put what nobody has sent into one batch, which takes a moment."""
+        sender = self.sender
+        unsent = [key for key in sorted(sender.stored) if seq_of(key) not in sender.sent_at_s]
+        self.rewriting = [key for key in unsent if class_of(key) is ReadingClass.CONTINUOUS][:3]
+        sender.lanes.withhold(self.rewriting)
+
+    @precondition(lambda self: self.rewriting)
+    @rule(done=st.booleans())
+    def end_to_rewrite(self, done: bool) -> None:  # noqa: FBT001 - drawn
+        sender = self.sender
+        if done:
+            for key in self.rewriting:
+                del sender.stored[key]
+            sender.commit(ReadingClass.CONTINUOUS, offered=False)
+            sender.lanes.forget(self.rewriting)
+        sender.lanes.release(self.rewriting)
+        self.rewriting = []
+
     @rule()
     def cut(self) -> None:
         self.sender.cut()
@@ -314,6 +338,8 @@ class LanesMachine(RuleBasedStateMachine):
         assert set(self.sender.lanes.flights) <= {seq_of(key) for key in self.sender.stored}
 
     def teardown(self) -> None:
+        if self.rewriting:
+            self.end_to_rewrite(done=False)
         self.sender.now_s += RESEND_S
         self.sender.drain()
         assert {seq_of(key) for key in self.sender.stored} <= self.sender.aside
