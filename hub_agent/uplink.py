@@ -103,7 +103,7 @@ class BrokerSession:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._forwarder.run(link, turned), name="forwarder")
                     tasks.create_task(self._listen(link), name="listen")
-                    tasks.create_task(self._beat(link), name="heartbeat")
+                    await self._beat(link)  # in the body: see _obey_cancellation
             except asyncio.CancelledError:
                 # A planned end: the Will would say the same, but only after the keepalive. It must stay an end even
                 # where the link has just died.
@@ -147,7 +147,10 @@ class BrokerSession:
 
 
 def _obey_cancellation() -> None:
-    """End a task that was cancelled while a TaskGroup in it failed: the group raises its errors and keeps that back."""
+    """End a task that was cancelled while a TaskGroup in it failed: the group raises its errors and keeps that back.
+
+    Before Python 3.13 the count of cancellations is right only where the group's body was still at work as it failed.
+    """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
