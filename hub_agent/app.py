@@ -14,11 +14,12 @@ from functools import partial
 from typing import Final
 
 from hub_agent.alarms.annunciator import Output
+from hub_agent.builder import Builder
 from hub_agent.clock import Clock, SystemClock
 from hub_agent.config import Config
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import Outbox
-from hub_agent.parts import Agent, Builder, OpenWays, Parts
+from hub_agent.parts import Agent, OpenWays, Parts
 from hub_agent.registry import Registry
 from hub_agent.supervise import Progress, feed_watchdog, notify
 
@@ -57,7 +58,7 @@ async def running(
         book = build.book()
         parts = Parts(build, outbox, book, outputs)
         await parts.restore()
-        ways = await stack.enter_async_context(open_ways(config, clock, parts.radio_event))
+        ways = await stack.enter_async_context(open_ways(config, clock, parts.reporter.radio))
         runners = [runner for device in config.devices if (runner := parts.runner(device, ways)) is not None]
         progress = Progress(clock)
         sinks = await stack.enter_async_context(asyncio.TaskGroup())
@@ -74,7 +75,7 @@ async def running(
             running_sources = [sources.create_task(ways.run(), name="radio")]
             running_sources += [sources.create_task(parts.keep(runner), name=runner.name) for runner in runners]
             notify("READY=1")
-            parts.started()
+            parts.reporter.started()
             try:
                 yield parts.agent
             finally:

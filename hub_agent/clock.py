@@ -20,6 +20,10 @@ _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _STA_UNSYNC: Final = 0x0040  # Linux uapi/linux/timex.h
 _NEVER_NS: Final = 4_102_444_800 * 10**9
 """The year 2100: no hub of this release sees it."""
+_TIMESYNCD_MARK: Final = Path("/run/systemd/timesync/synchronized")
+"""Touched at each successful synchronisation (systemd-timesyncd.service(8))."""
+_MARK_GOOD_S: Final = 3 * 3600.0
+"""timesyncd asks every 34 minutes at the latest (timesyncd.conf(5), PollIntervalMaxSec=): five misses are many."""
 
 
 class Clock(Protocol):
@@ -53,7 +57,7 @@ class SystemClock:
     def __init__(self, timezone: str = "UTC", synced: Callable[[], bool] | None = None) -> None:
         self._zone = ZoneInfo(timezone)
         self._boot = _read_boot_id()
-        self._synced = synced or kernel_synced
+        self._synced = synced or clock_synced
         self._state = ClockState.UNSYNCED
         self._checked_s = float("-inf")
 
@@ -143,11 +147,26 @@ class _Timex(ctypes.Structure):
     )
 
 
-def kernel_synced() -> bool:
-    """Ask the kernel whether its clock is disciplined (adjtimex(2), STA_UNSYNC clear)."""
+def kernel_synced() -> bool | None:
+    """Ask the kernel whether its clock is disciplined (adjtimex(2), STA_UNSYNC clear); None when it does not say."""
     timex = _Timex()
     try:
         result = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
     except (OSError, AttributeError):  # not Linux
+        return None
+    return None if result < 0 else not timex.status & _STA_UNSYNC
+
+
+def clock_synced(mark: Path = _TIMESYNCD_MARK) -> bool:
+    """Say whether the wall clock is synchronised.
+
+    systemd's ``ProtectClock=`` forbids even to ask the kernel. Then timesyncd's mark answers, while it is fresh.
+    """
+    kernel = kernel_synced()
+    if kernel is not None:
+        return kernel
+    try:
+        age_s = time.time() - mark.stat().st_mtime
+    except OSError:  # no timesyncd, or not once since the boot
         return False
-    return result >= 0 and not timex.status & _STA_UNSYNC
+    return 0 <= age_s <= _MARK_GOOD_S

@@ -75,13 +75,19 @@ def digest(envelope: bytes) -> bytes:
 
 
 def _array(data: bytes, length: int, what: str) -> list[Any]:
+    """Read an array that is encoded in the one shortest way.
+
+    Were there a second way, whoever carries a batch could give it another digest without breaking its signature.
+    """
     try:
         value = cbor2.loads(data)
-    except (cbor2.CBORDecodeError, ValueError, RecursionError) as error:
+        if not isinstance(value, list) or len(value) != length:
+            raise SealError(f"{what}: not an array of {length}")
+        if cbor2.dumps(value) != data:
+            raise SealError(f"{what}: not in the shortest form")
+    except (cbor2.CBORError, ValueError, TypeError, RecursionError) as error:
         raise SealError(f"{what}: not CBOR") from error
-    if not isinstance(value, list | tuple) or len(value) != length:
-        raise SealError(f"{what}: not an array of {length}")
-    return list(value)
+    return value
 
 
 def _check_types(values: Sequence[Any], types: Sequence[type], what: str) -> None:

@@ -58,6 +58,12 @@ class LinkError(HubError):
     retry: ClassVar[Retry] = "later"
 
 
+class DeviceRefusedError(LinkError):
+    """The device answered, and said no; the link itself is as good as before."""
+
+    retry: ClassVar[Retry] = "slowly"
+
+
 class StorageError(HubError):
     """The outbox could not keep what it was given, or could not be opened."""
 

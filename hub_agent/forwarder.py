@@ -7,17 +7,16 @@ Never: reads a device, judges, deletes an unconfirmed batch, or waits for the br
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hub_agent.clock import Clock
+from hub_agent.delivery import Figures, Policy, Trouble
 from hub_agent.envelope import open_confirmation, parse_batch
 from hub_agent.errors import DeliveryError, SealError
 from hub_agent.lanes import Choice, Flight, Lanes
-from hub_agent.latency import Latency
 from hub_agent.logs import get_logger
 from hub_agent.model import ReadingClass
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
@@ -28,7 +27,10 @@ from hub_agent.topics import Topics
 
 _log = get_logger("forwarder")
 
+
 _PAGE: Final = 256
+_PROBE_S: Final = 1.0
+_PACKET_TOO_LARGE: Final = 0x95
 
 
 class Publisher(Protocol):
@@ -45,45 +47,6 @@ class Publisher(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How delivery behaves; the configuration's ``[delivery]``.
-
-    Attributes:
-        confirm: who must have a batch before it is deleted: the NOC, or, where the NOC cannot confirm, the broker.
-        on_no_subscribers: whether "no matching subscribers" counts as taken (``accept``) or as not taken (``hold``).
-        resend_s: how long to wait for a confirmation.
-        window: PUBACKs that may be outstanding.
-    """
-
-    confirm: Literal["noc", "broker"] = "noc"
-    on_no_subscribers: Literal["hold", "accept"] = "hold"
-    resend_s: float = 10.0
-    window: int = 20
-
-
-@dataclass(slots=True)
-class Figures:
-    """What delivery has achieved since the start.
-
-    Attributes:
-        latency: by class: received by the hub → confirmed by the NOC, of batches that were sent while fresh.
-        published: received → handed to the broker, the same batches.
-        confirmed: items confirmed.
-        confirmed_readings: those of them that are readings: all but class alarm, which holds events only.
-        resent: batches sent more than once.
-        refused: batches that the broker or the NOC refused.
-    """
-
-    latency: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
-    published: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
-    confirmed: int = 0
-    confirmed_readings: int = 0
-    resent: int = 0
-    refused: int = 0
-    last_confirmed_s: float | None = None
-
-
 class Forwarder:
     """Moves batches from the outbox to the NOC.
 
@@ -94,6 +57,7 @@ class Forwarder:
         policy: see :class:`Policy`.
         clock: monotonic time.
         on_event: is told (code, fields) of what the NOC's technicians should know, each code seldom; never blocks.
+        on_trouble: is told (code, active) when the broker begins and ceases to refuse what is sent.
         on_noc_time: is told the NOC's signed wall clock (ns), for the clock floor.
     """
 
@@ -105,6 +69,7 @@ class Forwarder:
         policy: Policy,
         clock: Clock,
         on_event: Callable[[str, dict[str, Any]], None],
+        on_trouble: Callable[[Trouble, bool], None],
         on_noc_time: Callable[[int], None] = lambda _wall_ns: None,
     ) -> None:
         self._outbox = outbox
@@ -112,6 +77,9 @@ class Forwarder:
         self._confirmation_keys = tuple(confirmation_keys)
         self._policy = policy
         self._clock = clock
+        self._on_trouble = on_trouble
+        self._trouble: Trouble | None = None
+        self._probe_at_s = 0.0
         self._on_event = Telling(on_event, clock.monotonic_s)
         self._on_noc_time = on_noc_time
         self.lanes = Lanes(policy.window, resend_s=policy.resend_s)
@@ -156,11 +124,21 @@ class Forwarder:
                 rows = await self._outbox.after(cls, behind, _PAGE)
                 batches = [Committed(row.key, row.items, row.envelope) for row in rows]
                 self.lanes.refill(cls, behind, batches, exhausted=len(rows) < _PAGE)
-            choice = self.lanes.choose(self._clock.monotonic_s())
+            choice = self.lanes.choose(self._clock.monotonic_s()) if self._may_send() else None
             if choice is not None:
                 self._publish(link, choice)
             elif wanted is None:
                 return
+
+    def _may_send(self) -> bool:
+        """Say whether to send now: while the broker refuses, one probe a second, so that nothing storms."""
+        if self._trouble is None:
+            return True
+        now_s = self._clock.monotonic_s()
+        if now_s < self._probe_at_s:
+            return False
+        self._probe_at_s = now_s + _PROBE_S
+        return True
 
     def _publish(self, link: Publisher, choice: Choice) -> None:
         batch = choice.batch
@@ -198,7 +176,7 @@ class Forwarder:
         reason = future.result()
         if reason is not None and reason.is_failure:
             self._announced.clear()
-            self._refused_by_broker(str(reason))
+            self._begin("uplink_refused")
 
     def _answered(self, choice: Choice, future: "asyncio.Future[Any]") -> None:
         """Book a PUBACK. Runs on the event loop."""
@@ -206,21 +184,41 @@ class Forwarder:
         if future.cancelled() or future.exception() is not None:
             return  # the link is gone; what was not acknowledged goes again on the next one
         key, reason = choice.batch.key, future.result()
-        self.lanes.acknowledged(key)
         self._wake.set()
-        if reason is not None and reason.is_failure:
-            self._refused_by_broker(str(reason))
-        elif (
-            reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._policy.on_no_subscribers == "hold"
-        ):
-            self._on_event("no_subscribers", {"seq": seq_of(key)})
-        elif self._policy.confirm == "broker":
-            self._confirmed(seq_of(key), seq_of(key))
+        if reason is not None and reason.value == _PACKET_TOO_LARGE:
+            self.lanes.acknowledged(key)
+            self._put_aside(key, "too_large_for_the_broker")
+        elif reason is not None and reason.is_failure:
+            self.figures.refused += 1
+            self.lanes.returned(key)
+            self._begin("uplink_refused")
+        elif reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._holds:
+            self.lanes.returned(key)
+            self._begin("no_subscribers")
+        else:
+            self.lanes.acknowledged(key)
+            self._end()
+            if self._policy.confirm == "broker":
+                self._confirmed(seq_of(key), seq_of(key))
 
-    def _refused_by_broker(self, reason: str) -> None:
-        """A refused publish was not delivered: it stays in flight and is sent again when its time is up."""
-        self.figures.refused += 1
-        self._on_event("uplink_refused", {"reason": reason})
+    @property
+    def _holds(self) -> bool:
+        return self._policy.on_no_subscribers == "hold"
+
+    def _begin(self, trouble: Trouble) -> None:
+        """Note that the broker refuses; said once, and probed once a second until it takes something again."""
+        if self._trouble != trouble:
+            self._end()
+            self._trouble = trouble
+            self._probe_at_s = self._clock.monotonic_s() + _PROBE_S
+            self._on_trouble(trouble, True)
+
+    def _end(self) -> None:
+        """Note that the broker takes what is sent."""
+        if self._trouble is not None:
+            trouble, self._trouble = self._trouble, None
+            self._announced.clear()  # a record that went to nobody is as good as never sent
+            self._on_trouble(trouble, False)
 
     async def _wait(self, link: Publisher) -> None:
         """Sleep until there may be something to send, a timer is due, or the link is gone."""
@@ -229,6 +227,8 @@ class Forwarder:
         resend_s = self.lanes.next_resend_s()
         if resend_s is not None:
             due_s = min(due_s, max(resend_s, now_s + 0.05))
+        if self._trouble is not None:
+            due_s = min(due_s, max(self._probe_at_s, now_s))
         oldest_s = min(self._pubacks.values(), default=now_s)
         if now_s - oldest_s > PUBACK_TIMEOUT_S:
             link.lose(f"no PUBACK within {PUBACK_TIMEOUT_S:g} s")
@@ -283,9 +283,12 @@ class Forwarder:
 
     def _refused_by_noc(self, seq: int, code: str) -> None:
         flight = self.lanes.flights.get(seq)
-        if flight is None:
-            return
+        if flight is not None:
+            self._put_aside(flight.batch.key, code)
+
+    def _put_aside(self, key: int, code: str) -> None:
+        """Keep a batch that nobody takes, but stop sending it; a person must look."""
         self.figures.refused += 1
-        self.lanes.set_aside(flight.batch.key)
-        _log.error("batch_refused", seq=seq, code=code)
-        self._on_event("batch_refused", {"seq": seq, "code": code})
+        self.lanes.set_aside(key)
+        _log.error("batch_refused", seq=seq_of(key), code=code)
+        self._on_event("batch_refused", {"seq": seq_of(key), "code": code})

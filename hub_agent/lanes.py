@@ -183,6 +183,14 @@ class Lanes:
         if flight is None or not flight.fresh:
             self._backlog_unacknowledged = max(0, self._backlog_unacknowledged - 1)
 
+    def returned(self, key: int) -> None:
+        """The broker did not take it, or had nobody to give it to: a place in the window is free, and it goes again."""
+        self.acknowledged(key)
+        flight = self.flights.get(seq_of(key))
+        if flight is not None:
+            flight.acknowledged = False
+            self._again.append(flight)
+
     def confirmed(self, first: int, last: int) -> list[Flight]:
         """The NOC has these batch numbers: give those that were on their way, oldest first."""
         if last - first < len(self.flights):

@@ -6,6 +6,7 @@ Never: lets a field through that is not on the list, so that no vital sign, pati
 Log transitions once (down, up), never a line per reading; and only what no caller can be told.
 """
 
+import logging
 import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
@@ -52,6 +53,16 @@ def _allow_listed(_logger: object, _method: str, event: MutableMapping[str, Any]
     return kept
 
 
+class _Libraries(logging.Handler):
+    """Takes what libraries log: that they did, from where and how loud. Their texts hold addresses and raw bytes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say that a library had something to say."""
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        log = structlog.get_logger(task="library")
+        log.log(record.levelno, "library_said", source=record.name, error=error)
+
+
 def configure(level: str = "info", form: Literal["auto", "json", "console"] = "auto") -> None:
     """Send logs to standard error: JSON for journald, coloured lines on a terminal."""
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
@@ -68,6 +79,7 @@ def configure(level: str = "info", form: Literal["auto", "json", "console"] = "a
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
 
 
 def get_logger(task: str) -> Any:  # noqa: ANN401 - structlog's bound loggers are built at run time

@@ -1,57 +1,43 @@
-"""The parts of one hub and the small pieces of glue between them.
+"""Wires the parts of one hub to each other.
 
-Owns: how each part is made from the configuration, and who is told what.
-Never: runs anything; ``app`` does.
+Owns: who is told what. Never: runs anything (``app`` does), or holds logic of its own.
 """
 
 import asyncio
 import json
-import os
-import secrets
-import sqlite3
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol
 
-from hub_agent import identity, mqtt, seal, trust
+from hub_agent import mqtt
 from hub_agent.alarms.alarm import AlarmEvent
 from hub_agent.alarms.annunciator import Annunciator, Output
-from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.watch import AlarmBook
-from hub_agent.clock import Clock, Floor
+from hub_agent.builder import Builder
+from hub_agent.clock import Clock
 from hub_agent.commands.desk import Desk
 from hub_agent.commands.keys import command_keys
-from hub_agent.commands.record import CommandResult, SecurityEvent
 from hub_agent.commands.verify import Context
 from hub_agent.config import Config, Device
 from hub_agent.devices.link import Connector
 from hub_agent.devices.runner import DeviceState, Outlet, Runner
 from hub_agent.driver import Driver
-from hub_agent.errors import ConfigError, HubError
-from hub_agent.forwarder import Forwarder, Policy
-from hub_agent.health import RELEASE, Health, Uplink, status
+from hub_agent.errors import HubError
+from hub_agent.forwarder import Forwarder
+from hub_agent.health import Health, Uplink
+from hub_agent.housekeeping import FLOOR, keep_house
 from hub_agent.intake import COMMIT_S, STATE, Intake
 from hub_agent.logs import get_logger
-from hub_agent.model import ClockState, ReadingClass, Stamp
+from hub_agent.model import ReadingClass
 from hub_agent.orders import Orders
-from hub_agent.outbox import ledger
 from hub_agent.outbox.ledger import CommandLedger
 from hub_agent.outbox.outbox import Outbox
-from hub_agent.outbox.store import Store
-from hub_agent.registry import Registry
+from hub_agent.reporter import Reporter, to_wire
 from hub_agent.supervise import keep_running
-from hub_agent.topics import Topics
 from hub_agent.uplink import BrokerSession
-from hub_agent.wire import Event
 
-_log = get_logger("app")
-
-SETTLE_S: Final = 60.0
-
-T = TypeVar("T")
+_log = get_logger("hub")
 
 
 class Ways(Protocol):
@@ -92,162 +78,30 @@ class Agent:
     restart: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-def to_wire(event: AlarmEvent) -> Event:
-    """Spell an alarm event as it travels, sealed; see ``docs/wire.md``."""
-    fields = {
-        "id": event.alarm_id,
-        "condition": event.condition,
-        "kind": event.kind.value,
-        "priority": event.priority.name.lower(),
-        "presence": event.presence.value,
-        "escalated": event.escalated,
-        "device": event.device,
-        "measure": event.measure,
-        "value": None if event.value is None else str(event.value),
-        "unit": event.unit,
-        "limit": None if event.limit is None else str(event.limit),
-        "revision": event.limit_revision,
-    }
-    return Event("alarm", event.stamp, fields)
-
-
-def tls_context(config: Config) -> ssl.SSLContext | None:
-    """Make the TLS context: 1.3 only, the one private authority, the hub's certificate, host name checked.
-
-    Raises:
-        ConfigError: a file is missing or is not what it should be.
-    """
-    tls = config.broker.tls
-    if tls is None:
-        return None
-    try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(tls.ca))
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(tls.certificate, tls.key.path(os.environ))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"broker.tls: {type(error).__name__}: {error}", hint="check ca, certificate and key"
-        ) from error
-    return context
-
-
-class Builder:
-    """Builds one hub's parts, in order; each method is one part."""
-
-    def __init__(self, config: Config, registry: Registry, clock: Clock) -> None:
-        self.config = config
-        self.registry = registry
-        self.clock = clock
-        self.topics = Topics(config.hub.id, config.broker.topic_prefix)
-        self.trust = trust.load(config.noc.trust)
-        self.key = identity.load(config.identity.key.path(os.environ))
-        self.session = secrets.token_hex(16)
-        self.floor = Floor(clock)
-        self.restart = asyncio.Event()
-
-    def sealer(self, journal: bytes) -> seal.Sealer:
-        """Make the sealer of a journal."""
-        recipients = [seal.Recipient(who.kid, who.suite, who.key()) for who in self.trust.recipients]
-        return seal.Sealer(self.config.hub.id, journal, self.key, recipients)
-
-    def store(self) -> Store:
-        """Open the database file."""
-        self.config.hub.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Store(self.config.hub.state_dir / "outbox.db", os.urandom(16))
-
-    def book(self) -> AlarmBook:
-        """Make the alarm book from the file's limits and devices."""
-        devices = {}
-        for device in self.config.devices:
-            driver = self.registry.drivers.get(device.driver)
-            cadence_s = device.cadence_s or (driver.cadence_s if driver else None)
-            devices[device.name] = Cadence(cadence_s, device.tolerance)
-        return AlarmBook(
-            self.config.alarm_limits(), devices, self.clock.stamp(), escalate_s=self.config.annunciator.escalate_s
-        )
-
-    def profile(self) -> mqtt.Profile:
-        """Say how to connect to the broker."""
-        config = self.config
-        return mqtt.Profile(
-            client_id=config.hub.id,
-            host=config.broker.host,
-            port=config.broker.port,
-            tls=tls_context(config),
-            protocol=config.broker.protocol,
-            keepalive_s=config.broker.keepalive_s,
-            will=(self.topics.status, self.birth("offline")),
-            subscriptions=(self.topics.confirm, self.topics.commands),
-            window=config.delivery.window,
-        )
-
-    def birth(self, state: str) -> bytes:
-        """Make the retained status."""
-        since = self.clock.now().isoformat(timespec="seconds")
-        return status(self.config.hub.id, state, self.session, self.clock.stamp().boot, since)
-
-
 class Parts:
-    """The built parts and the small pieces of glue between them."""
+    """The parts of one hub, each told of those it works with.
+
+    Args:
+        build: makes what needs only the configuration.
+        outbox: open.
+        book: not yet restored.
+        outputs: show and sound the annunciator's signal.
+    """
 
     def __init__(self, build: Builder, outbox: Outbox, book: AlarmBook, outputs: Sequence[Output]) -> None:
         config, clock = build.config, build.clock
         self._build = build
-        self._config = config
-        self._clock = clock
-        self._outbox = outbox
         self._book = book
-        self._ledger = CommandLedger(self._on_connection)
-        self._annunciator = Annunciator(
-            outputs,
-            unmonitored_after_s=config.annunciator.unmonitored_after_s,
-            at_ns=clock.stamp().monotonic_ns,
-        )
-        self.devices: dict[str, DeviceState] = {}
+        self._outbox = outbox
         self._uplink = Uplink(down_s=clock.monotonic_s())
-        policy = Policy(
-            config.delivery.confirm, config.delivery.on_no_subscribers, config.delivery.resend_s, config.delivery.window
+        self.devices: dict[str, DeviceState] = {}
+        self._annunciator = Annunciator(
+            outputs, unmonitored_after_s=config.annunciator.unmonitored_after_s, at_ns=clock.stamp().monotonic_ns
         )
-        self.forwarder = Forwarder(
-            outbox,
-            build.topics,
-            [build.trust.confirm.key()],
-            policy,
-            clock,
-            self._delivery_event,
-            self._noc_spoke,
-        )
-        self.intake = Intake(
-            outbox,
-            book,
-            clock,
-            to_wire=to_wire,
-            announce=self._announce,
-            offer=self.forwarder.offer,
-            commit_s={
-                **COMMIT_S,
-                ReadingClass.CONTINUOUS: config.commit.continuous_s,
-                ReadingClass.WAVEFORM: config.commit.waveform_s,
-            },
-        )
-        self.orders = Orders(
-            book,
-            clock,
-            self.intake.raise_now,
-            self.intake.keep_state,
-            self._snapshot,
-            build.restart.set,
-        )
-        self._keys = command_keys(build.trust)
-        self.desk = Desk(
-            context=self._context,
-            ledger=self._ledger,
-            handlers=self.orders.handlers,
-            results=self._result,
-            events=self._security_event,
-            monotonic_s=clock.monotonic_s,
-        )
-        self.health: Health = Health(
+        self.reporter = Reporter(book, clock, build.session)
+        self.forwarder = self._make_forwarder()
+        self.intake = self.reporter.taker = self._make_intake()
+        self.health = Health(
             config.hub.id,
             build.session,
             clock,
@@ -255,9 +109,13 @@ class Parts:
             self.forwarder,
             self.intake,
             self.devices,
-            self._alarm_figures,
+            book,
             self._uplink,
         )
+        self.orders = Orders(
+            book, clock, self.intake.raise_now, self.intake.keep_state, self.health.snapshot, build.restart.set
+        )
+        self.desk = self._make_desk()
         self.agent = Agent(
             config,
             clock,
@@ -273,14 +131,68 @@ class Parts:
             build.restart,
         )
 
+    def _make_forwarder(self) -> Forwarder:
+        build = self._build
+        return Forwarder(
+            self._outbox,
+            build.topics,
+            [build.trust.confirm.key()],
+            build.policy(),
+            build.clock,
+            self.reporter.delivery,
+            self.reporter.trouble,
+            self._noc_spoke,
+        )
+
+    def _make_intake(self) -> Intake:
+        commit = self._build.config.commit
+        return Intake(
+            self._outbox,
+            self._book,
+            self._build.clock,
+            to_wire=to_wire,
+            announce=self._announce,
+            offer=self.forwarder.offer,
+            commit_s={
+                **COMMIT_S,
+                ReadingClass.CONTINUOUS: commit.continuous_s,
+                ReadingClass.WAVEFORM: commit.waveform_s,
+            },
+        )
+
+    def _make_desk(self) -> Desk:
+        build, outbox = self._build, self._outbox
+        keys = command_keys(build.trust)
+
+        def context() -> Context:
+            return Context(
+                hub_id=build.config.hub.id,
+                topic=build.topics.commands,
+                keys=keys,
+                now=build.floor.now(),
+                clock=build.clock.stamp().clock,
+                session=build.session,
+                limits=self.orders.settings(),
+                limits_revision=self._book.revision,
+            )
+
+        return Desk(
+            context=context,
+            ledger=CommandLedger(lambda work: outbox.run(lambda store: store.on_connection(work))),
+            handlers=self.orders.handlers,
+            results=self.reporter.result,
+            events=self.reporter.security,
+            monotonic_s=build.clock.monotonic_s,
+        )
+
     async def restore(self) -> None:
         """Take up what an earlier life of the process left: alarms with their limits, the clock floor, commands."""
-        floor = await self._outbox.state("floor")
+        floor = await self._outbox.state(FLOOR)
         if floor is not None:
             self._build.floor.raise_to(int.from_bytes(floor, "big"))
         alarms = await self._outbox.state(STATE)
         if alarms is not None:
-            self.intake.raise_now(self._book.restore(json.loads(alarms), self._clock.stamp()))
+            self.intake.raise_now(self._book.restore(json.loads(alarms), self._build.clock.stamp()))
         await self.desk.recover()  # before a command can come: it would be taken for one of the earlier life
 
     def broker(self) -> BrokerSession:
@@ -293,34 +205,30 @@ class Parts:
             self.health,
             self._command,
             build.birth,
-            self._clock,
+            build.clock,
             self._uplink,
-            self._uplink_changed,
+            self.reporter.uplink,
         )
 
-    def _snapshot(self) -> Mapping[str, Any]:
-        return self.health.snapshot()
-
-    async def _on_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a piece of the command ledger on the outbox's thread."""
-        return await self._outbox.run(lambda store: store.on_connection(work))
+    async def keep_house(self) -> None:
+        """Do what must be done now and then, for ever."""
+        build = self._build
+        await keep_house(self._outbox, build.floor, build.clock, show=self._announce, watch_clock=self.reporter.clock)
 
     # --- devices ------------------------------------------------------------------------------------------------------
 
     def runner(self, device: Device, ways: Ways) -> Runner | None:
         """Make a device's runner; a device that cannot be run is parked, and said so."""
-        state = DeviceState(since_s=self._clock.monotonic_s())
+        clock, reporter = self._build.clock, self.reporter
         try:
             driver = self._build.registry.driver(device.driver)
             connector = ways.connector(device, driver)
         except HubError as error:
-            state.state, state.why = "parked", str(error)
-            self.devices[device.name] = state
-            _log.error("device_parked", device=device.name, driver=device.driver, why=str(error))
-            self._technical("device_parked", {"device": device.name, "why": str(error)})
+            self.devices[device.name] = DeviceState("parked", clock.monotonic_s(), why=str(error))
+            reporter.parked(device.name, str(error))
             return None
-        outlet = Outlet(self.intake.take, self._rejected, self._device_event, self._connection)
-        runner = Runner(device.name, driver, device.options, connector, self._clock, outlet)
+        outlet = Outlet(self.intake.take, reporter.rejected, reporter.device_event, reporter.connection)
+        runner = Runner(device.name, driver, device.options, connector, clock, outlet)
         self.devices[device.name] = runner.state
         return runner
 
@@ -330,131 +238,21 @@ class Parts:
         def failed(error: BaseException) -> None:
             if isinstance(error, HubError) and error.retry == "never":
                 runner.park(str(error))
-                self._technical("device_parked", {"device": runner.name, "why": str(error)})
+                self.reporter.parked(runner.name, str(error))
 
-        await keep_running(runner.name, runner.run, clock=self._clock, cap_s=lambda: 10.0, on_failure=failed)
+        await keep_running(runner.name, runner.run, clock=self._build.clock, cap_s=lambda: 10.0, on_failure=failed)
 
-    def _rejected(self, device: str, reason: str, data: bytes) -> None:
-        event = Event("rejected", self._clock.stamp(), {"device": device, "reason": reason, "bytes": data})
-        self.intake.note(event, ReadingClass.WAVEFORM)
-
-    def _device_event(self, device: str, code: str) -> None:
-        _log.warning("device_warning", device=device, code=code)
-        self._technical("device_warning", {"device": device, "code": code})
-
-    def _connection(self, device: str, up: bool, why: str) -> None:  # noqa: FBT001 - the outlet's protocol
-        _log.info("device_connected" if up else "device_lost", device=device, why=why)
-        stamp = self._clock.stamp()
-        self.intake.raise_now(self._book.technical("link_lost", device, stamp, active=not up and why != "finished"))
-
-    def radio_event(self, code: str, fields: Mapping[str, Any]) -> None:
-        """Take an event of the radio: a technical event for the NOC."""
-        _log.warning("radio_event", code=code)
-        self._technical(code, dict(fields))
-
-    # --- delivery -----------------------------------------------------------------------------------------------------
-
-    def _technical(self, code: str, fields: Mapping[str, Any]) -> None:
-        self.intake.note(Event("technical", self._clock.stamp(), {"code": code, **fields}))
-
-    def _delivery_event(self, code: str, fields: Mapping[str, Any]) -> None:
-        _log.warning("delivery_event", code=code)
-        if code == "uplink_refused":
-            stamp = self._clock.stamp()
-            self.intake.raise_now(self._book.technical("uplink_refused", "", stamp, active=True))
-        else:
-            self._technical(code, fields)
-
-    def _uplink_changed(self, up: bool, why: str) -> None:  # noqa: FBT001 - one transition, one word
-        del why
-        stamp = self._clock.stamp()
-        self.intake.raise_now(self._book.technical("uplink_down", "", stamp, active=not up))
-        if up:
-            self.intake.raise_now(self._book.technical("uplink_refused", "", stamp, active=False))
-
-    def _alarm_figures(self) -> Mapping[str, Any]:
-        alarms = self._book.alarms()
-        return {
-            "live": len(alarms),
-            "by_priority": {
-                name: sum(alarm.condition.priority.name.lower() == name for alarm in alarms)
-                for name in ("high", "medium", "low")
-            },
-            "limits_revision": self._book.revision,
-        }
-
-    def _noc_spoke(self, wall_ns: int) -> None:
-        """Take the NOC's signed time: it is there, and it cannot be earlier than that."""
-        self._build.floor.raise_to(wall_ns)
-        self._annunciator.noc_reached(self._clock.stamp().monotonic_ns)
-
-    def _announce(self, _events: Sequence[AlarmEvent] = ()) -> None:
-        """Show how the alarms stand; a broken lamp is reported and keeps nothing else from sounding."""
-        for error in self._annunciator.show(self._book, self._clock.stamp().monotonic_ns):
-            _log.error("annunciator_output_failed", error=type(error).__name__, why=str(error))
-
-    # --- commands -----------------------------------------------------------------------------------------------------
-
-    def _context(self) -> Context:
-        return Context(
-            hub_id=self._config.hub.id,
-            topic=self._build.topics.commands,
-            keys=self._keys,
-            now=self._build.floor.now(),
-            clock=self._clock.stamp().clock,
-            session=self._build.session,
-            limits=self.orders.settings(),
-            limits_revision=self._book.revision,
-        )
+    # --- small glue ---------------------------------------------------------------------------------------------------
 
     async def _command(self, message: mqtt.Message) -> None:
         await self.desk.receive(message.payload, message.topic, retained=message.retained, duplicate=message.duplicate)
 
-    async def _result(self, result: CommandResult) -> None:
-        fields = {"jti": result.jti, "op": result.op, "outcome": result.outcome, "result": dict(result.result)}
-        self.intake.note(Event("result", self._clock.stamp(), fields))
+    def _noc_spoke(self, wall_ns: int) -> None:
+        """Take the NOC's signed time: it is there, and it cannot be earlier than that."""
+        self._build.floor.raise_to(wall_ns)
+        self._annunciator.noc_reached(self._build.clock.stamp().monotonic_ns)
 
-    async def _security_event(self, event: SecurityEvent) -> None:
-        _log.warning("security_event", code=event.code)
-        fields = {
-            "code": event.code,
-            "kids": list(event.kids),
-            "jti": event.jti,
-            "op": event.op,
-            "times": event.times,
-        }
-        self.intake.note(Event("security", self._clock.stamp(), fields))
-
-    # --- housekeeping -------------------------------------------------------------------------------------------------
-
-    def started(self) -> None:
-        """Say that the hub is here: the first event of every life of the process."""
-        _log.info("hub_started", version=RELEASE, clock=self._clock.stamp().clock.value)
-        stamp = self._clock.stamp()
-        self.intake.note(Event("start", stamp, {"release": RELEASE, "session": self._build.session}))
-
-    async def keep_house(self) -> None:
-        """Settle the outbox now and then, watch the clock, persist the floor."""
-        before: Stamp | None = None
-        settled_s = self._clock.monotonic_s()
-        while True:
-            stamp = self._clock.stamp()
-            self._watch_clock(before, stamp)
-            before = stamp
-            self._announce()
-            now_s = self._clock.monotonic_s()
-            if now_s - settled_s >= SETTLE_S:
-                settled_s = now_s
-                await self._outbox.settle()
-                await self._outbox.save("floor", self._build.floor.persistable())
-                await self._on_connection(partial(ledger.prune, now=self._build.floor.now()))
-            await asyncio.sleep(1.0)
-
-    def _watch_clock(self, before: Stamp | None, stamp: Stamp) -> None:
-        """Say when the clock became good: earlier readings of this boot are re-dated by this record at the NOC."""
-        unsynced = stamp.clock is ClockState.UNSYNCED
-        if before is None or before.clock is not stamp.clock:
-            self.intake.raise_now(self._book.technical("clock_unsynced", "", stamp, active=unsynced))
-            if not unsynced:
-                fields = {"boot": stamp.boot, "monotonic_ns": stamp.monotonic_ns, "wall_ns": stamp.wall_ns}
-                self.intake.note(Event("time", stamp, fields))
+    def _announce(self, _events: Sequence[AlarmEvent] = ()) -> None:
+        """Show how the alarms stand; a broken lamp is reported and keeps nothing else from sounding."""
+        for error in self._annunciator.show(self._book, self._build.clock.stamp().monotonic_ns):
+            _log.error("annunciator_output_failed", error=type(error).__name__, why=str(error))

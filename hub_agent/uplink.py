@@ -101,9 +101,11 @@ class BrokerSession:
             self._came_up()
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._forwarder.run(link, turned), name="forwarder")
                     tasks.create_task(self._listen(link), name="listen")
-                    await self._beat(link)  # in the body: see _obey_cancellation
+                    tasks.create_task(self._beat(link), name="heartbeat")
+                    # In the body, not as a third task: up to Python 3.12 a group whose body is over leaves its parent
+                    # marked as cancelled when a task in it fails, and _obey_cancellation would take that at its word.
+                    await self._forwarder.run(link, turned)
             except asyncio.CancelledError:
                 # A planned end: the Will would say the same, but only after the keepalive. It must stay an end even
                 # where the link has just died.
@@ -147,10 +149,7 @@ class BrokerSession:
 
 
 def _obey_cancellation() -> None:
-    """End a task that was cancelled while a TaskGroup in it failed: the group raises its errors and keeps that back.
-
-    Before Python 3.13 the count of cancellations is right only where the group's body was still at work as it failed.
-    """
+    """End a task that was cancelled while a TaskGroup in it failed: the group raises its errors and keeps that back."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

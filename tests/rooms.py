@@ -25,7 +25,7 @@ from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2, SYSTOLIC
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import Committed, Outbox
 from hub_agent.outbox.store import Store
-from hub_agent.parts import to_wire
+from hub_agent.reporter import to_wire
 from hub_agent.seal import CLASSIC, Recipient, Sealer, open_batch, open_epoch
 from hub_agent.wire import Event, Item
 

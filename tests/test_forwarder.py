@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
+from hub_agent.delivery import Policy
 from hub_agent.envelope import Confirmation, parse_batch, sign_confirmation
 from hub_agent.errors import DeliveryError
-from hub_agent.forwarder import Forwarder, Policy
+from hub_agent.forwarder import Forwarder
 from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
 from hub_agent.outbox.outbox import Outbox
@@ -106,6 +107,7 @@ class _Bench:
             self.policy,
             self.clock,
             lambda code, fields: self.events.append((code, fields)),
+            lambda trouble, active: self.events.append((trouble, {"active": active})),
             self.noc_ns.append,
         )
 
@@ -354,20 +356,24 @@ def test_a_message_for_nobody_is_what_the_site_says_it_is(
 
 
 @virtual_time
-async def test_events_about_delivery_do_not_breed(tmp_path: Path) -> None:
+async def test_troubles_of_delivery_do_not_breed(tmp_path: Path) -> None:
     async with _bench(tmp_path) as bench:
-        told: list[str] = []
+        told: list[tuple[str, bool]] = []
 
-        def tell(code: str, _fields: dict[str, Any]) -> None:
-            told.append(code)
-            tasks.create_task(bench.commit(1, ReadingClass.ALARM))  # as the hub does: an event is a batch
+        def tell(code: str, active: bool) -> None:  # noqa: FBT001 - the forwarder's callback
+            told.append((code, active))
+            tasks.create_task(bench.commit(1, ReadingClass.ALARM))  # as the hub does: an alarm is a batch
 
-        bench.forwarder._on_event._tell = tell
+        bench.forwarder._on_trouble = tell
         async with asyncio.TaskGroup() as tasks:
             await bench.commit()
-            async with bench.connected(_Link(reason=NO_MATCHING_SUBSCRIBERS)):
+            async with bench.connected(_Link(reason=NO_MATCHING_SUBSCRIBERS)) as link:
                 await asyncio.sleep(3600)
-        assert 12 <= len(told) <= 13  # one in five minutes, not one for each
+                assert told == [("no_subscribers", True)]
+                assert len(link.published) < 3700  # one probe a second, not one for each answer
+                link.reason = _SUCCESS
+                await asyncio.sleep(5)
+            assert told == [("no_subscribers", True), ("no_subscribers", False)]
 
 
 @virtual_time

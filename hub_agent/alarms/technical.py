@@ -42,6 +42,7 @@ TECHNICAL: Final[Mapping[str, Technical]] = MappingProxyType(
         "low_battery": Technical(Priority.LOW, "the device's battery is low", of_device=True),
         "uplink_down": Technical(Priority.MEDIUM, "no way to the NOC", delay_s=15.0),
         "uplink_refused": Technical(Priority.HIGH, "the broker refuses what the hub sends"),
+        "no_subscribers": Technical(Priority.MEDIUM, "nobody at the NOC takes what the hub sends", delay_s=15.0),
         "backlog_age": Technical(Priority.MEDIUM, "readings wait too long for their confirmation"),
         "storage_80": Technical(Priority.LOW, "storage is 80 % full"),
         "storage_95": Technical(Priority.MEDIUM, "storage is 95 % full"),

@@ -78,7 +78,7 @@ name = "bedside"
 driver = "nonin-serial"
 port = "bedside"
 cadence_s = 1
-options = {{ format = "8" }}
+options = {{ format = 8 }}
 """
 
 

@@ -38,6 +38,7 @@ from hub_agent.simulate.pace import RealPace
 from hub_agent.simulate.radio.host import VirtualHost
 
 _REFRESH_S: Final = 0.25
+_START_S: Final = 20.0
 _SETTLE_S: Final = 30.0
 """The longest that the end waits for what is still on its way."""
 
@@ -76,7 +77,7 @@ def run(plan: Plan) -> dict[str, Any]:
 async def _run(plan: Plan, directory: Path) -> dict[str, Any]:
     key = identity.make(directory / "identity.pem")
     (directory / "hub.pub").write_bytes(identity.public_pem(key))
-    await _noc(directory, "keygen", "--keys", str(directory / "noc"))
+    await _noc(directory, "keygen", "noc")
     await _noc(
         directory, "hub", "add", scenery.HUB_ID, str(directory / "hub.pub"), "--store", str(directory / "noc.db")
     )
@@ -237,23 +238,32 @@ async def _collecting(directory: Path, real: Broker, tally: Tally, pace: RealPac
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hub_agent.noc", "collect",
         "--keys", "noc", "--store", "noc.db",
-        "--host", HOST, "--port", str(real.port), "--protocol", real.protocol, "--insecure", "--json",
-        cwd=directory, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=1 << 20,
+        "--host", HOST, "--port", str(real.port), "--protocol", real.protocol, "--json",
+        cwd=directory, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=1 << 20,
     )  # fmt: skip
-    stdout = process.stdout
-    if stdout is None:
+    stdout, stderr = process.stdout, process.stderr
+    if stdout is None or stderr is None:
         raise HubError("hub-noc collect has no output")
+    listening = asyncio.Event()
 
     async def count() -> None:
         while line := await stdout.readline():
             tally.take(json.loads(line), pace.now_s())
 
+    async def heed() -> None:
+        while line := await stderr.readline():
+            if b"collector_up" in line:
+                listening.set()
+
     async with asyncio.TaskGroup() as tasks:
-        counting = tasks.create_task(count())
+        reading = [tasks.create_task(count()), tasks.create_task(heed())]
         try:
+            async with asyncio.timeout(_START_S):
+                await listening.wait()
             yield
         finally:
-            counting.cancel()
+            for task in reading:
+                task.cancel()
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             await process.wait()

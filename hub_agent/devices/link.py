@@ -29,11 +29,16 @@ class Connection(Protocol):
         """
         ...
 
+    def waiting(self) -> bool:
+        """Say whether a chunk is at hand, so that ``receive`` would return at once."""
+        ...
+
     async def write(self, channel: str, data: bytes, *, response: bool) -> None:
         """Send bytes.
 
         Raises:
-            LinkError: refused, timed out or gone.
+            DeviceRefusedError: the device said no; the link is as good as before.
+            LinkError: timed out or gone.
         """
         ...
 
@@ -41,7 +46,8 @@ class Connection(Protocol):
         """Read a value once; it comes back through ``receive``.
 
         Raises:
-            LinkError: refused, timed out or gone.
+            DeviceRefusedError: the device said no; the link is as good as before.
+            LinkError: timed out or gone.
         """
         ...
 

@@ -31,7 +31,7 @@ from hub_agent.driver import (
     Warn,
     Write,
 )
-from hub_agent.errors import DriverError, HubError
+from hub_agent.errors import DeviceRefusedError, DriverError, HubError
 from hub_agent.model import Reading, Stamp
 from hub_agent.nomenclature import BATTERY
 
@@ -169,9 +169,12 @@ class Runner:
         session = self._guard(lambda: self.driver.session(self._options))
         link = self.driver.link
         self._patience_s = None
+        if isinstance(link, BleLink):
+            # What was read on connecting tells the session whom it deals with; some must know before they open.
+            while connection.waiting():
+                await self._perform(connection, await self._next(connection, session))
         if isinstance(link, BleLink) and link.open_before_subscribe:
             await self._perform(connection, self._ask(session.opened, self._clock.moment()))
-            await asyncio.sleep(link.subscribe_gap_s)
             await connection.subscribe()
         else:
             await connection.subscribe()
@@ -206,8 +209,8 @@ class Runner:
         """Call into the driver; whatever it raises is its own fault and parks this device alone."""
         try:
             return call()
-        except HubError:  # an option that it cannot use, with its hint
-            raise
+        except HubError:
+            raise  # the device's options that it cannot use, with the hint
         except Exception as error:
             raise DriverError(
                 f"driver {self.driver.name!r} raised {type(error).__name__}",
@@ -221,20 +224,30 @@ class Runner:
                 case Emit(reading):
                     await self._emit(reading)
                 case Write(channel, data, response):
-                    await connection.write(channel, data, response=response)
+                    await self._attempt("write_refused", connection.write(channel, data, response=response))
                 case Read(channel):
-                    await connection.read(channel)
+                    await self._attempt("read_refused", connection.read(channel))
                 case Wait(seconds):
                     self._patience_s, self._quiet_since_s = seconds, self._clock.monotonic_s()
                 case Warn(code):
-                    self.state.warnings[code] = self.state.warnings.get(code, 0) + 1
-                    self._outlet.event(self.name, code)
+                    self._warn(code)
                 case Rejected(reason, data):
                     self._reject(reason, data)
                 case Finished():
                     raise _Done
                 case _:
                     assert_never(action)
+
+    async def _attempt(self, code: str, call: Awaitable[None]) -> None:
+        """Ask something of the device; its no is worth a warning, not the link."""
+        try:
+            await call
+        except DeviceRefusedError:
+            self._warn(code)
+
+    def _warn(self, code: str) -> None:
+        self.state.warnings[code] = self.state.warnings.get(code, 0) + 1
+        self._outlet.event(self.name, code)
 
     async def _emit(self, reading: Reading) -> None:
         wrong = flaw(reading, self.driver.measures)

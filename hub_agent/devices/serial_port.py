@@ -208,6 +208,10 @@ class SerialConnection(asyncio.Protocol):
             self._transport.resume_reading()
         return chunk
 
+    def waiting(self) -> bool:
+        """Say whether a chunk is at hand."""
+        return bool(self._chunks)
+
     async def write(self, channel: str, data: bytes, *, response: bool) -> None:
         """Send bytes; returns when the kernel has them all.
 

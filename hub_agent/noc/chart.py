@@ -214,15 +214,18 @@ class Chart:
         )
 
     def dated(self, hub: int, stamps: Sequence[Stamp]) -> Iterator[int | None]:
-        """Give for each stamp its UTC milliseconds: its own where its clock was good, else by the nearest that was."""
+        """Give for each stamp its UTC milliseconds: its own where its clock was good, else by one that was.
+
+        That is the next good clock of the same boot, or where none has come yet the last one before.
+        """
         for stamp in stamps:
             if stamp.clock is ClockState.SYNCED:
                 yield stamp.wall_ns // 1_000_000
                 continue
             monotonic_ms = stamp.monotonic_ns // 1_000_000
             row = self._db.execute(
-                "SELECT wall_ms - monotonic_ms FROM clocks WHERE hub = ? AND boot = ? "
-                "ORDER BY abs(monotonic_ms - ?) LIMIT 1",
+                "SELECT wall_ms - monotonic_ms FROM clocks WHERE hub = ?1 AND boot = ?2 "
+                "ORDER BY monotonic_ms < ?3, abs(monotonic_ms - ?3) LIMIT 1",
                 (hub, stamp.boot, monotonic_ms),
             ).fetchone()
             yield None if row is None else monotonic_ms + row[0]

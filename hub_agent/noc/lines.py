@@ -8,15 +8,16 @@ time only where one is known.
 """
 
 import json
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from hub_agent.clock import from_ns
 from hub_agent.model import Measurement, Quality, Reading, ReceivedReading, Samples
 from hub_agent.noc.rows import json_text
 from hub_agent.nomenclature import QUANTITIES
 from hub_agent.wire import Event, Item
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 LATE_S: Final = 30.0
 """A reading older than this is no news: the promise is 30 seconds."""
@@ -89,7 +90,7 @@ def instant(ms: int | None) -> str | None:
     if ms is None:
         return None
     try:
-        return from_ns(ms * 1_000_000).isoformat(timespec="milliseconds")
+        return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")
     except OverflowError:  # a clock that claims a year beyond 9999 knows no time
         return None
 
@@ -97,11 +98,12 @@ def instant(ms: int | None) -> str | None:
 def _reading_line(charted: Charted, received: ReceivedReading) -> str:
     reading = received.reading
     latency_s = charted.latency_s
+    received_at = instant(charted.received_ms)
     late = reading.stored or latency_s is None or latency_s > LATE_S
     head = (
         f'{{"type":"reading","hub":"{charted.hub}","device":{_quoted(received.device)},'
-        f'"class":"{reading.cls.name.lower()}","received_at":{_or_null(instant(charted.received_ms))},'
-        f'"measured_at":{_or_null(_measured_at(charted, reading))},"clock":"{received.stamp.clock}",'
+        f'"class":"{reading.cls.name.lower()}","received_at":{_or_null(received_at)},'
+        f'"measured_at":{_or_null(_measured_at(reading, received_at))},"clock":"{received.stamp.clock}",'
         f'"quality":{_quality(reading.quality)},'
         f'"measurements":[{",".join(map(_measurement, reading.measurements))}]'
     )
@@ -122,7 +124,7 @@ def _reading_line(charted: Charted, received: ReceivedReading) -> str:
     return "".join(parts)
 
 
-def _measured_at(charted: Charted, reading: Reading) -> str | None:
+def _measured_at(reading: Reading, received_at: str | None) -> str | None:
     """Say when it was measured: by the device where it knows its offset from UTC, else by the hub, if it was live."""
     measured = reading.measured
     if measured is not None and measured.offset_min is not None and Quality.CLOCK_NOT_SET not in reading.quality:
@@ -131,7 +133,7 @@ def _measured_at(charted: Charted, reading: Reading) -> str | None:
             return measured.local.replace(tzinfo=zone).astimezone(UTC).isoformat(timespec="milliseconds")
         except (ValueError, OverflowError):  # an offset of days, or a year that is none
             return None
-    return None if reading.stored else instant(charted.received_ms)
+    return None if reading.stored else received_at
 
 
 def _event_line(charted: Charted, event: Event) -> str:
@@ -146,7 +148,7 @@ def _event_line(charted: Charted, event: Event) -> str:
 
 def _measurement(measurement: Measurement) -> str:
     code, unit, value, absent = measurement
-    return f'{_head(code, unit)}"absent":"{absent}"}}' if value is None else f'{_head(code, unit)}"value":{value}}}'
+    return _head(code, unit) + (f'"absent":"{absent}"}}' if value is None else '"value":' + str(value) + "}")
 
 
 def _samples(block: Samples) -> str:

@@ -84,10 +84,10 @@ def _stamp(stamp: Stamp) -> tuple[str, int | None, int | None, int]:
 def _measurement(measurement: Measurement) -> str:
     code, unit, value, absent = measurement
     if value is None:
-        return f'{_head(code, unit)}null,"{absent}"]'
+        return _head(code, unit) + f'null,"{absent}"]'
     if not value.is_finite():
         raise DecodeError("batch body: a value is no number")
-    return f"{_head(code, unit)}{value}]"  # a finite Decimal's text is a JSON number
+    return _head(code, unit) + str(value) + "]"  # a finite Decimal's text is a JSON number
 
 
 @lru_cache(4096)

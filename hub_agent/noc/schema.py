@@ -20,6 +20,7 @@ SCHEMA_VERSION: Final = 1
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
+    "PRAGMA wal_autocheckpoint=4000",
     "PRAGMA trusted_schema=OFF",
     "PRAGMA cell_size_check=ON",
     "PRAGMA temp_store=MEMORY",
@@ -163,9 +164,13 @@ CREATE INDEX commands_queued ON commands (queued_ms) WHERE delivery IS NULL;
 -- for people with an SQL prompt: readings with their hub and their time, re-dated where the clock was not set
 CREATE VIEW chart AS
 SELECT r.id, h.name AS hub, r.device, r.class, r.quality, r.stored, r.device_time, r.offset_min, r.record, r.user,
-       CASE WHEN r.synced THEN r.wall_ms ELSE (
-           SELECT c.wall_ms + r.monotonic_ms - c.monotonic_ms FROM clocks c
-           WHERE c.hub = r.hub AND c.boot = r.boot ORDER BY abs(c.monotonic_ms - r.monotonic_ms) LIMIT 1
+       CASE WHEN r.synced THEN r.wall_ms ELSE r.monotonic_ms + coalesce(
+           (SELECT c.wall_ms - c.monotonic_ms FROM clocks c
+            WHERE c.hub = r.hub AND c.boot = r.boot AND c.monotonic_ms >= r.monotonic_ms
+            ORDER BY c.monotonic_ms LIMIT 1),
+           (SELECT c.wall_ms - c.monotonic_ms FROM clocks c
+            WHERE c.hub = r.hub AND c.boot = r.boot AND c.monotonic_ms < r.monotonic_ms
+            ORDER BY c.monotonic_ms DESC LIMIT 1)
        ) END AS received_ms,
        r.measurements, r.samples
 FROM readings r JOIN hubs h ON h.id = r.hub;

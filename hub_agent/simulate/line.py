@@ -175,9 +175,13 @@ class Line:
 
 
 def _drain(descriptor: int) -> int:
+    """Read until there is nothing: EAGAIN, or no bytes where the hub has set VMIN to 0 (termios(3))."""
     count = 0
     while True:
         try:
-            count += len(os.read(descriptor, _READ))
+            size = len(os.read(descriptor, _READ))
         except BlockingIOError:
             return count
+        if not size:
+            return count
+        count += size

@@ -117,6 +117,12 @@ def test_memory_is_read_when_the_device_has_one() -> None:
     assert not live.reading.stored
 
 
+def test_memory_is_read_also_when_the_features_come_after_opening() -> None:
+    session = DRIVER.session({})
+    assert list(session.opened(NOW)) == []
+    assert _feed(session, FEATURES, "0400") == [Write(CONTROL_POINT, b"\x01\x01"), Wait(30.0)]
+
+
 def test_a_device_without_memory_is_asked_for_none() -> None:
     session = DRIVER.session({})
     _feed(session, FEATURES, "0000")

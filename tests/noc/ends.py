@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hub_agent import mqtt
 from hub_agent.clock import SystemClock
+from hub_agent.delivery import Policy
 from hub_agent.errors import DeliveryError
-from hub_agent.forwarder import Forwarder, Policy
+from hub_agent.forwarder import Forwarder
 from hub_agent.model import Code, Measurement, Reading, ReadingClass, ReceivedReading
 from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2
 from hub_agent.outbox.box import LocalBox
@@ -31,6 +32,7 @@ CLOCK = SystemClock(synced=lambda: True)
 
 NOC_KEY = X25519PrivateKey.generate()
 CONFIRM_KEY = Ed25519PrivateKey.generate()
+CONFIRM_PUBLIC = CONFIRM_KEY.public_key()
 RECIPIENT = Recipient("noc-1", CLASSIC, NOC_KEY.public_key())
 
 
@@ -57,6 +59,8 @@ class HubEnd:
         identity: signs for it.
         outbox: where its batches wait.
         forwarder: sends them.
+        confirm_key: whose confirmations count.
+        commands: what came on the command topic.
         drop: how many confirmations to lose on their way.
         happened: what the forwarder reported.
     """
@@ -69,16 +73,21 @@ class HubEnd:
     happened: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     policy: Policy = field(default_factory=lambda: Policy(resend_s=0.5))
+    confirm_key: Ed25519PublicKey = field(default_factory=lambda: CONFIRM_PUBLIC)
+    commands: asyncio.Queue[mqtt.Message] = field(default_factory=asyncio.Queue)
 
     def __post_init__(self) -> None:
         self.topics = Topics(self.hub_id)
         self.forwarder = Forwarder(
-            self.outbox, self.topics, [CONFIRM_KEY.public_key()], self.policy, CLOCK, self._on_event
+            self.outbox, self.topics, [self.confirm_key], self.policy, CLOCK, self._on_event, self._on_trouble
         )
 
     def _on_event(self, code: str, fields: dict[str, Any]) -> None:
         self.happened.append((code, fields))
         self.changed.set()
+
+    def _on_trouble(self, trouble: str, active: bool) -> None:  # noqa: FBT001 - the forwarder's callback
+        self._on_event(trouble, {"active": active})
 
     async def commit(self, items: Sequence[Item], cls: ReadingClass = ReadingClass.CONTINUOUS) -> list[Committed]:
         """Commit one batch and offer it to the forwarder."""
@@ -106,7 +115,9 @@ class HubEnd:
         while True:
             message = await link.inbox.get()
             link.acknowledge(message)
-            if self.drop > 0:
+            if message.topic == self.topics.commands:
+                self.commands.put_nowait(message)
+            elif self.drop > 0:
                 self.drop -= 1
             else:
                 self.forwarder.confirmation(message)
@@ -130,17 +141,22 @@ class HubEnd:
 
 
 @contextlib.asynccontextmanager
-async def open_hub(directory: Path, hub_id: str = "hub-1") -> AsyncIterator[HubEnd]:
+async def open_hub(
+    directory: Path,
+    hub_id: str = "hub-1",
+    recipients: Sequence[Recipient] = (RECIPIENT,),
+    confirm_key: Ed25519PublicKey = CONFIRM_PUBLIC,
+) -> AsyncIterator[HubEnd]:
     """Make a hub with an empty outbox; not connected yet."""
     identity = Ed25519PrivateKey.generate()
     journal = bytes(8) + hub_id.encode().ljust(8, b"\0")[:8]
     outbox = Outbox(
         OutboxStore(directory / f"{hub_id}.db", journal),
-        lambda adopted: Sealer(hub_id, adopted, identity, [RECIPIENT]),
+        lambda adopted: Sealer(hub_id, adopted, identity, recipients),
         LocalBox(identity),
         CLOCK,
     )
     try:
-        yield HubEnd(hub_id, identity, outbox)
+        yield HubEnd(hub_id, identity, outbox, confirm_key=confirm_key)
     finally:
         await outbox.close()

@@ -122,6 +122,20 @@ def test_what_was_not_read_when_the_hub_goes_was_not_emitted(line: Line) -> None
     assert line.emitted == 1
 
 
+def test_a_hub_that_reads_without_waiting_is_settled_too(line: Line) -> None:
+    port = open_port(line)
+    attributes = termios.tcgetattr(port)
+    attributes[6][termios.VMIN] = attributes[6][termios.VTIME] = 0  # as serialx has it
+    termios.tcsetattr(port, termios.TCSANOW, attributes)
+    line.send(b"frame", readings=1)
+    line.send(b"frame", readings=1)
+    assert os.read(port, 5) == b"frame"
+    line.unplug()
+
+    assert line.emitted == 1
+    os.close(port)
+
+
 def test_a_reader_that_lags_loses_whole_frames_and_they_are_counted(line: Line) -> None:
     port = open_port(line)
     frame = bytes(range(100))

@@ -67,7 +67,10 @@ WEIGHT_SCALE: Final = Driver(
     options={"clock": OPTION},
     level="decoded",
     quirks=(
-        "A&D UC-352BLE: wants Date Time (2A08) written before the subscription, as A&D's cuffs do.",
+        (
+            "A&D UC-352BLE: wants Date Time (2A08) written before the subscription, as A&D's cuffs do: "
+            "set clock to date-time."
+        ),
         "A scale with users that asks for consent needs gatt-body-composition.",
     ),
 )

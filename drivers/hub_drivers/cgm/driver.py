@@ -35,6 +35,7 @@ from hub_drivers.battery.frame import reading as battery
 from hub_drivers.cgm.control import CONTROL_POINT, RESPONSE, START_SESSION, STOP_SESSION, SUCCESS, encode
 from hub_drivers.cgm.control import decode as decode_operation
 from hub_drivers.cgm.control import fields as control_fields
+from hub_drivers.cgm.e2e import sealed
 from hub_drivers.cgm.frame import (
     E2E_CRC,
     STATUS,
@@ -49,7 +50,6 @@ from hub_drivers.cgm.frame import (
     start_fields,
     status_fields,
 )
-from hub_drivers.codec.crc16 import crc16_mcrf4xx
 from hub_drivers.codec.medfloat import measured
 from hub_drivers.codec.plausibility import assess, gated, unless_zero
 from hub_drivers.codec.sig_time import date_time
@@ -99,15 +99,16 @@ class CgmSession:
         self._setting = False
 
     def opened(self, moment: Moment) -> Sequence[Action]:
-        """Give the sensor the time if it has none, and ask for its records."""
-        return (*self._set_start(moment), *self._transfer.start())
+        """Ask for the sensor's records."""
+        del moment
+        return self._transfer.start()
 
     def received(self, chunk: Chunk) -> Sequence[Action]:
         """Decode, or reject with the decoder's reason."""
         return taken(self._received(chunk), chunk.data)
 
     def _received(self, chunk: Chunk) -> Iterator[Action]:
-        channel, data, _moment = chunk
+        channel, data, moment = chunk
         if channel == MEASUREMENT:
             for record in decode(data):
                 yield Emit(reading(record, self._code, self._time(record), stored=self._transfer.reporting))
@@ -115,7 +116,7 @@ class CgmSession:
         elif channel == RECORD_ACCESS:
             yield from self._transfer.answered(data)
         elif channel == SESSION_START:
-            yield from self._started(decode_start(data))
+            yield from self._started(decode_start(data), moment)
         elif channel == FEATURE:
             feature = decode_feature(data)
             self._code = KINDS.get(feature.kind, _SAMPLE)
@@ -135,26 +136,29 @@ class CgmSession:
         except OverflowError:
             return None  # after the year 9999
 
-    def _started(self, start: CgmStart) -> Iterator[Action]:
-        """Learn when the session started."""
+    def _started(self, start: CgmStart, moment: Moment) -> Iterator[Action]:
+        """Learn when the session started; give the sensor the time if it says that it has none."""
         setting, self._setting = self._setting, False
         self._start = start.time.local()
         self._zone_min = None
         if start.zone_min is not None and start.dst is not None:
             self._zone_min = start.zone_min + start.dst * _DST_MIN
-        if setting and self._start is None:
-            yield Warn("device_clock_not_set")
+        if self._start is None:
+            if setting:
+                yield Warn("device_clock_not_set")
+            else:
+                yield from self._set_start(moment)
 
     def _set_start(self, moment: Moment) -> Iterator[Action]:
         """Write the time, from which the sensor counts its session's start back, and read that."""
-        if self._start is not None or moment.local is None:
+        if moment.local is None:
             return
         self._setting = True
         yield Write(SESSION_START, self._sealed(date_time(moment.local) + _UNKNOWN_ZONE))
         yield Read(SESSION_START)
 
     def _sealed(self, data: bytes) -> bytes:
-        return data + crc16_mcrf4xx(data).to_bytes(2, "little") if self._crc else data
+        return sealed(data) if self._crc else data
 
     def _operated(self, data: bytes) -> Iterator[Action]:
         operation = decode_operation(data)

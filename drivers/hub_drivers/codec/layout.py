@@ -4,6 +4,7 @@ Owns: exact lengths; a value that is cut short, or goes on after its last field,
 Never: interprets a field, or looks at a flag that names none.
 """
 
+import struct
 from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct
@@ -50,18 +51,22 @@ class Layout:
         Raises:
             DecodeError: the length is not the one that the flags call for.
         """
-        struct = self._compiled(int.from_bytes(data[: self._width], "little") & self._mask)
-        if len(data) != struct.size:
-            raise DecodeError(f"{self._name}: {len(data)} bytes, its flags call for {struct.size}")
-        return struct.unpack(data)
+        if self._width == 1:
+            layout = self._compiled(data[0] & self._mask if data else 0)
+        else:
+            layout = self._compiled(int.from_bytes(data[: self._width], "little") & self._mask)
+        try:
+            return layout.unpack(data)
+        except struct.error:
+            raise DecodeError(f"{self._name}: {len(data)} bytes, its flags call for {layout.size}") from None
 
 
-def fixed(data: bytes, struct: Struct, name: str) -> tuple[Any, ...]:
+def fixed(data: bytes, layout: Struct, name: str) -> tuple[Any, ...]:
     """Take a value of fixed length apart.
 
     Raises:
         DecodeError: the length is another.
     """
-    if len(data) != struct.size:
-        raise DecodeError(f"{name}: {len(data)} bytes, not {struct.size}")
-    return struct.unpack(data)
+    if len(data) != layout.size:
+        raise DecodeError(f"{name}: {len(data)} bytes, not {layout.size}")
+    return layout.unpack(data)

@@ -5,6 +5,7 @@ Never: rounds; a binary float never comes near a measured value.
 """
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["hundredths", "tenths", "whole"]
@@ -23,6 +24,7 @@ def tenths(value: int) -> Decimal:
     return _TENTHS[value] if 0 <= value < 256 else Decimal(value).scaleb(-1)
 
 
+@lru_cache(maxsize=4096)
 def hundredths(value: int) -> Decimal:
     """Give ``value / 100``, with its two decimal places kept."""
     return Decimal(value).scaleb(-2)

@@ -28,8 +28,6 @@ _BODY_CEL: Final = _bounds("13", "47")  # 13.7 Cel is the lowest survived
 _BODY_FAHR: Final = _bounds("55", "117")
 _GLUCOSE_MASS: Final = _bounds("1", "2500")
 _GLUCOSE_MOLAR: Final = _bounds("0.05", "140")
-_CUFF_MMHG: Final = _bounds("5", "320")
-_CUFF_KPA: Final = _bounds("0.6", "43")
 
 _TEMPERATURES: Final = (
     mdc.TEMPERATURE,
@@ -62,8 +60,13 @@ BOUNDS: Final[Mapping[tuple[Code, Unit], Bounds]] = MappingProxyType(
         (mdc.BATTERY, "%"): _bounds("0", "100"),
         **{(code, "/min"): _RATE for code in (mdc.PULSE_RATE_OXIMETER, mdc.PULSE_RATE_NIBP, mdc.HEART_RATE)},
         (mdc.RR_INTERVAL, "ms"): _bounds("150", "5000"),
-        **{(code, "mm[Hg]"): _CUFF_MMHG for code in (mdc.SYSTOLIC, mdc.DIASTOLIC, mdc.MEAN_PRESSURE)},
-        **{(code, "kPa"): _CUFF_KPA for code in (mdc.SYSTOLIC, mdc.DIASTOLIC, mdc.MEAN_PRESSURE)},
+        # A cuff finds no pulse below 30 mm[Hg]; a kPa value that says it is mm[Hg] lies there.
+        (mdc.SYSTOLIC, "mm[Hg]"): _bounds("30", "320"),
+        (mdc.SYSTOLIC, "kPa"): _bounds("4", "43"),
+        (mdc.DIASTOLIC, "mm[Hg]"): _bounds("10", "250"),
+        (mdc.DIASTOLIC, "kPa"): _bounds("1.3", "34"),
+        (mdc.MEAN_PRESSURE, "mm[Hg]"): _bounds("15", "300"),
+        (mdc.MEAN_PRESSURE, "kPa"): _bounds("2", "40"),
         (mdc.CUFF_PRESSURE, "mm[Hg]"): _bounds("0", "350"),
         (mdc.CUFF_PRESSURE, "kPa"): _bounds("0", "47"),
         **{(code, "Cel"): _BODY_CEL for code in _TEMPERATURES},
@@ -121,6 +124,11 @@ def assess(
         if bounds is not None and not bounds[0] <= value <= bounds[1]:
             quality |= Quality.IMPLAUSIBLE
     return Reading(cls, measurements, quality, measured, record, stored, user)
+
+
+def contradictory(systolic: Measurement, diastolic: Measurement) -> bool:
+    """Say whether of two pressures the higher one is not the higher."""
+    return systolic.value is not None and diastolic.value is not None and systolic.value <= diastolic.value
 
 
 def without(measurement: Measurement, why: Absent) -> Measurement:

@@ -45,6 +45,14 @@ class SigTime(NamedTuple):
         return None if local is None else DeviceTime(local)
 
 
+def dated(time: SigTime | None) -> tuple[DeviceTime | None, bool]:
+    """Give the time of a record that may have one, and whether its device says that it does not know the date."""
+    if time is None:
+        return None, False
+    measured = time.device_time()
+    return measured, measured is None
+
+
 def read_date_time(data: bytes) -> SigTime:
     """Decode the seven bytes of a Date Time.
 
@@ -53,17 +61,10 @@ def read_date_time(data: bytes) -> SigTime:
     """
     if len(data) != 7:
         raise DecodeError(f"date time: {len(data)} bytes, not 7")
-    time = SigTime._make(DATE_TIME.unpack(data))
-    if (
-        time.month > 12
-        or time.day > 31
-        or time.hour > 23
-        or time.minute > 59
-        or time.second > 59
-        or (time.year and not 1582 <= time.year <= 9999)
-    ):
+    year, month, day, hour, minute, second = DATE_TIME.unpack(data)
+    if month > 12 or day > 31 or hour > 23 or minute > 59 or second > 59 or (year and not 1582 <= year <= 9999):
         raise DecodeError("date time: out of range")
-    return time
+    return SigTime(year, month, day, hour, minute, second)
 
 
 def date_time(local: datetime) -> bytes:

@@ -38,15 +38,13 @@ class Numeric(NamedTuple):
 
 
 class Wave(NamedTuple):
-    """A step of the pleth.
+    """A step of the pleth; its third byte is not understood.
 
     Attributes:
-        flags: bit 6 is seen at a beat.
         pleth: 0 to 127.
         bargraph: 0 to 15.
     """
 
-    flags: int
     pleth: int
     bargraph: int
 
@@ -67,7 +65,7 @@ def decode(data: bytes) -> Numeric | Wave:
     if len(data) != _SIZES[data[1]]:
         raise DecodeError("length")
     _checked(data)
-    return Numeric(data[2], data[3], data[4]) if data[1] else Wave(data[2], data[3], data[4])
+    return Numeric(data[2], data[3], data[4]) if data[1] else Wave(data[3], data[4])
 
 
 def measure(buffer: bytes, start: int) -> int:

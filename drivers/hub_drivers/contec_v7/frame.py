@@ -48,7 +48,6 @@ START_LIVE: Final = 0xA1
 STOP_LIVE: Final = 0xA2
 STORED_START_TIME: Final = 0xA5
 START_STORED: Final = 0xA6
-STOP_STORED: Final = 0xA7
 KEEP_ALIVE: Final = 0xAF
 SET_DATE: Final = 0xB2
 SET_CLOCK: Final = 0xB1
@@ -75,6 +74,7 @@ _SIZES: Final = {
     0x13: 9,
     0x14: 9,
 }
+_LOW_BITS: Final = bytes(value & 0x7F for value in range(256))
 _EXACT: Final = {LIVE: 9, STORED_WITH_PI: 6, STORED: 8}
 
 
@@ -145,11 +145,13 @@ def decode_packet(data: bytes) -> Packet:
     if not (3 <= len(data) <= LONGEST or (len(data) == 2 and data[0] == FREE)):
         raise DecodeError("length")
     kind, high, rest = data[0], data[1], data[2:]
-    if kind & 0x80 or not high & 0x80 or not all(byte & 0x80 for byte in rest):
+    if kind & 0x80 or not high & 0x80 or (rest and min(rest) < 0x80):
         raise DecodeError("sync")
     if len(data) != _EXACT.get(kind, len(data)):
         raise DecodeError("length")
-    return Packet(kind, bytes(byte & 0x7F | (high >> at & 1) << 7 for at, byte in enumerate(rest)))
+    if high == 0x80:
+        return Packet(kind, rest.translate(_LOW_BITS))
+    return Packet(kind, bytes([byte & 0x7F | (high >> at & 1) << 7 for at, byte in enumerate(rest)]))
 
 
 def decode_live(payload: bytes) -> Live:

@@ -21,7 +21,7 @@ from hub_drivers.current_time.frame import CURRENT_TIME, DATE_TIME, decode, enco
 CLOCK_CHANNELS: Final = (DATE_TIME, CURRENT_TIME)
 
 OPTION: Final = (
-    '"auto" (default) sets a clock that the device shows; "date-time" writes 2A08 unseen; '
+    '"auto" (default) sets a clock that the device shows; "date-time" writes 2A08 unseen, before anything is read; '
     '"never" leaves it, for devices whose clock is read-only'
 )
 
@@ -43,13 +43,15 @@ class DeviceClock:
         self._mode = choice(options, "clock", *(modes or _MODES))
         self._shown: dict[str, tuple[SigTime, Moment]] = {}
         self._opened = False
+        self._written: set[str] = set()
         self._to_verify: str | None = None
 
     def opened(self, moment: Moment) -> Iterator[Action]:
-        """Set what needs to be set, now that the device listens."""
+        """Set what needs to be set, now that the device listens. What it shows later is set then."""
         self._opened = True
         if self._mode == "date-time" and DATE_TIME not in self._shown and moment.local is not None:
-            yield from self._write(DATE_TIME, moment.local)
+            self._written.add(DATE_TIME)
+            yield Write(DATE_TIME, date_time(moment.local))
         for channel in CLOCK_CHANNELS:
             if channel in self._shown:
                 yield from self._set_if_needed(channel, moment)
@@ -67,7 +69,9 @@ class DeviceClock:
                 yield Warn("device_clock_not_set")
         elif channel not in self._shown:
             self._shown[channel] = (time, moment)
-            if self._opened:
+            if channel in self._written:
+                yield from self._verify(channel)
+            elif self._opened:
                 yield from self._set_if_needed(channel, moment)
 
     def fresh(self, measured: DeviceTime | None, moment: Moment) -> bool:
@@ -102,9 +106,11 @@ class DeviceClock:
             return
         time, _seen = self._shown[channel]
         if channel == DATE_TIME or self._off(time, moment.local) > _TOLERATED:
-            yield from self._write(channel, moment.local)
+            self._written.add(channel)
+            yield Write(channel, date_time(moment.local) if channel == DATE_TIME else encode(moment.local))
+            yield from self._verify(channel)
 
-    def _write(self, channel: str, local: datetime) -> Iterator[Action]:
+    def _verify(self, channel: str) -> Iterator[Action]:
+        """Ask for the time that was written: a device may acknowledge it and keep its own."""
         self._to_verify = channel
-        yield Write(channel, date_time(local) if channel == DATE_TIME else encode(local))
         yield Read(channel)

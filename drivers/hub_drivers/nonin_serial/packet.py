@@ -40,6 +40,8 @@ RED: Final = 0x04
 
 _COLOURS: Final = {0: None, GREEN: "green", RED: "red", PERFUSION: "yellow"}
 _STARTS: Final = b"\x01" * FRAMES
+_SYNC_BITS: Final = bytes(value & (ALWAYS | SYNC) for value in range(256))
+_IN_STEP: Final = bytes((ALWAYS,)) * (FRAMES - 1)
 
 
 class Frame(NamedTuple):
@@ -153,9 +155,10 @@ def _packet(status: bytes, floats: bytes, pleth: tuple[int, ...]) -> Packet:
 
 
 def _check(data: bytes, status: bytes) -> None:
-    if any((a + b + c + d) & 0xFF != e for a, b, c, d, e in zip(*[iter(data)] * SIZE, strict=True)):
-        raise DecodeError("checksum")
-    if not status[0] & SYNC or any(byte & (ALWAYS | SYNC) != ALWAYS for byte in status[1:]):
+    for at in range(0, PACKET_SIZE, SIZE):
+        if sum(data[at : at + 4]) & 0xFF != data[at + 4]:
+            raise DecodeError("checksum")
+    if status[0] & (ALWAYS | SYNC) != ALWAYS | SYNC or status[1:].translate(_SYNC_BITS) != _IN_STEP:
         raise DecodeError("sync")
 
 

@@ -39,10 +39,12 @@ class PulseOximeterSession:
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._transfer = Transfer(erase=flag(options, "erase"))
         self._has_memory = False
+        self._opened = False
 
     def opened(self, moment: Moment) -> Sequence[Action]:
-        """Ask for stored spot checks if there may be any."""
+        """Ask for stored spot checks if there may be any; features that come later are answered then."""
         del moment
+        self._opened = True
         return self._transfer.start() if self._has_memory else ()
 
     def received(self, chunk: Chunk) -> Sequence[Action]:
@@ -59,6 +61,8 @@ class PulseOximeterSession:
             yield Emit(battery(data))
         elif channel == FEATURES:
             self._has_memory = bool(decode_features(data).features & STORED_SPOT_CHECK)
+            if self._has_memory and self._opened:
+                yield from self._transfer.start()
         elif channel == CONTROL_POINT:
             yield from self._transfer.answered(data)
         else:

@@ -20,6 +20,8 @@ RESPONSE: Final = 6
 
 SUCCESS: Final = 1
 NO_RECORDS: Final = 6
+FILTER_REFUSED: Final = frozenset({3, 4, 5, 9})
+"""Answers that say the operator or the operand is beyond the device."""
 
 REPORT_ALL: Final = bytes((REPORT, 1))
 DELETE_ALL: Final = bytes((DELETE, 1))

@@ -14,6 +14,7 @@ from hub_drivers.record_access.frame import (
     ABORT_ALL,
     CONTROL_POINT,
     DELETE_ALL,
+    FILTER_REFUSED,
     NO_RECORDS,
     REPORT,
     REPORT_ALL,
@@ -43,6 +44,7 @@ class Transfer:
         self._erase = erase
         self._state = _State.IDLE
         self._records = 0
+        self._narrow = False
 
     @property
     def reporting(self) -> bool:
@@ -54,6 +56,7 @@ class Transfer:
         if self._state is not _State.IDLE:
             return ()
         self._state = _State.REPORTING
+        self._narrow = request != REPORT_ALL
         self._records = 0
         return (Write(CONTROL_POINT, request), Wait(PATIENCE_S))
 
@@ -76,6 +79,8 @@ class Transfer:
         state, self._state = self._state, _State.IDLE
         if state is _State.IDLE:
             return ()  # the end of a request of an earlier connection
+        if state is _State.REPORTING and self._narrow and answer.code in FILTER_REFUSED:
+            return self.start()  # a device that cannot filter: read all, the hub knows what it has
         if answer.code not in {SUCCESS, NO_RECORDS}:
             return (Warn("record_access_refused"),)
         if answer.request == REPORT and self._erase and self._records:

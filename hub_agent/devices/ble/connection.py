@@ -111,8 +111,6 @@ class BleConnection:
         Raises:
             BleError: the device lacks all of it, refuses, or is gone.
         """
-        if self._link.open_before_subscribe:
-            await asyncio.sleep(self._link.subscribe_gap_s)
         present = [uuid for uuid in self._link.notify if uuid in self._characteristics]
         if self._link.notify and not present:
             raise self._fail(Trouble.UNSUITABLE, "subscribe")
@@ -133,6 +131,10 @@ class BleConnection:
             self._ready.clear()
             await self._ready.wait()
         return self._chunks.popleft()
+
+    def waiting(self) -> bool:
+        """Say whether a chunk is at hand."""
+        return bool(self._chunks)
 
     async def write(self, channel: str, data: bytes, *, response: bool) -> None:
         """Write a characteristic.

@@ -123,7 +123,7 @@ class BleConnector:
 
     def _name(self, error: BleError, *, bonded: bool) -> BleError:
         """Call a security failure without a bond, or after the bond was just renewed, by its right name."""
-        if error.trouble in _CLUES and (self._rebonded or not bonded):
+        if self._link.pairing != "none" and error.trouble in _CLUES and (self._rebonded or not bonded):
             self._event("pairing_refused")
             return failed(Trouble.PAIRING_REFUSED, f"{self._alias}: pair")
         return error

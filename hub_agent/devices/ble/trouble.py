@@ -21,7 +21,7 @@ from bleak.exc import (
     BleakGATTProtocolErrorCode,
 )
 
-from hub_agent.errors import LinkError, Retry
+from hub_agent.errors import DeviceRefusedError, LinkError, Retry
 
 
 class Trouble(StrEnum):
@@ -67,6 +67,10 @@ class SlowBleError(BleError):
     """Trouble that hammering makes worse."""
 
     retry: ClassVar[Retry] = "slowly"
+
+
+class RefusedBleError(SlowBleError, DeviceRefusedError):
+    """The device answered, and said no."""
 
 
 _SLOW: Final = {Trouble.SLOTS, Trouble.PAIRING_REFUSED, Trouble.REFUSED, Trouble.UNSUITABLE}
@@ -151,7 +155,9 @@ def classify(error: Exception) -> Trouble:
 
 def failed(trouble: Trouble, place: str) -> BleError:
     """Make the error to raise: ``place`` says whose and which call, without an identity."""
-    kind = SlowBleError if trouble in _SLOW else BleError
+    kind: type[BleError] = SlowBleError if trouble in _SLOW else BleError
+    if trouble is Trouble.REFUSED:
+        kind = RefusedBleError
     return kind(trouble, f"{place}: {trouble.value}", hint=_HINTS.get(trouble, ""))
 
 

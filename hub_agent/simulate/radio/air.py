@@ -34,7 +34,7 @@ class Air(LocalLink):
         self._away: set[Controller] = set()
         self._deaf: set[Controller] = set()
         self._rssi_dbm: dict[Controller, int] = {}
-        self._held: list[tuple[Controller, Controller, Callable[[], None]]] = []
+        self._held: list[tuple[Controller, Controller, Callable[[], object]]] = []
 
     # --- geography ---------------------------------------------------------------------------------------------------
 
@@ -107,12 +107,19 @@ class Air(LocalLink):
         transport: core.PhysicalTransport,
         data: bytes,
     ) -> None:
-        """Carry data over a link, or hold it while an end is away."""
+        """Carry data over a link, or hold it while an end is away.
+
+        The sender is known to the receiver by the address it had when the link was made; Bumble uses its random address
+        of now, which the kernel changes with every scan (a non-resolvable private address).
+        """
         receiver = self.find_le_controller(destination_address)
-        if receiver is not None:
-            send = super().send_acl_data
+        link = sender_controller.le_connections.get(destination_address)
+        if receiver is not None and link is not None:
+            source, loop = link.self_address, asyncio.get_running_loop()
             self._carry(
-                sender_controller, receiver, lambda: send(sender_controller, destination_address, transport, data)
+                sender_controller,
+                receiver,
+                lambda: loop.call_soon(receiver.on_link_acl_data, source, transport, data),
             )
 
     def send_ll_control_pdu(
@@ -124,7 +131,7 @@ class Air(LocalLink):
             send = super().send_ll_control_pdu
             self._carry(sender, receiver, lambda: send(sender_address, receiver_address, packet))
 
-    def _carry(self, sender: Controller, receiver: Controller, deliver: Callable[[], None]) -> None:
+    def _carry(self, sender: Controller, receiver: Controller, deliver: Callable[[], object]) -> None:
         if self.apart(sender, receiver):
             self._held.append((sender, receiver, deliver))
         else:

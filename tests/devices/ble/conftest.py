@@ -1,22 +1,33 @@
-"""The fast bench: the radio on virtual air, in virtual time.
+"""Two benches with the same devices on the same virtual air, and the same tests.
 
-Everything happens inside the process, so that the event loop's clock may jump to the next timer whenever nothing is
-ready: connect time-outs, supervision time-outs and minutes of silence cost nothing and come out the same each time.
+The fast one puts bleak on a virtual hub. Everything happens inside the process, so that the event loop's clock may jump
+to the next timer whenever nothing is ready: connect time-outs, supervision time-outs and minutes of silence cost
+nothing and come out the same each time.
+
+The real one (HUB_RADIO=bluez, inside ``scripts/radio-vm``) is unmodified bleak on a real bluetoothd on a real kernel;
+only the controller is virtual, behind /dev/vhci. Its time is real: what waits for minutes or makes faults of the
+virtual adapter is skipped there (the fixture ``fast_bench``).
 """
 
 import asyncio
+import itertools
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import pytest
+from bleak.backends.bluezdbus.manager import get_global_bluez_manager
+from bleak.exc import BleakDBusError
+from bumble import hci
+from bumble.transport import open_transport
 
 from hub_agent.clock import SystemClock
-from hub_agent.devices.ble import BleConnector, Radio, Timings
+from hub_agent.devices.ble import BleConnector, BlueZ, Radio, Timings
 from hub_agent.driver import BleLink
 from hub_agent.simulate.ble_devices import Peripheral
-from hub_agent.simulate.radio.air import Air
+from hub_agent.simulate.radio.air import Air, HubController
 from hub_agent.simulate.radio.host import VirtualHost
 from hub_agent.simulate.vitals import Vitals
 
@@ -41,8 +52,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._now_s
 
 
+REAL = os.environ.get("HUB_RADIO") == "bluez"
+
+
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"virtual": VirtualTimeLoop}
+    return {"real": asyncio.SelectorEventLoop} if REAL else {"virtual": VirtualTimeLoop}
 
 
 class Steady:
@@ -55,6 +69,9 @@ class Steady:
 
 P = TypeVar("P", bound=Peripheral)
 STEADY = Steady()
+
+_numbers = itertools.count(1)
+"""No address comes twice: BlueZ remembers services and bonds by address, on disk."""
 
 
 @dataclass
@@ -77,7 +94,9 @@ class Bench:
 
     async def put(self, kind: type[P], *, passkey: int | None = None) -> P:
         """Put a device on the air and let it live."""
-        device = kind(self.air, f"C0:00:00:00:00:{len(self.devices) + 1:02X}", STEADY, self.now_s, passkey=passkey)
+        number = next(_numbers)
+        address = f"C0:00:00:00:{number >> 8:02X}:{number & 0xFF:02X}"
+        device = kind(self.air, address, STEADY, self.now_s, passkey=passkey)
         await device.power_on()
         self.devices.append(device)
         self.running.append(self.tasks.create_task(device.run()))
@@ -88,9 +107,8 @@ class Bench:
 
     @property
     def virtual(self) -> VirtualHost:
-        """The virtual stack; a test of its faults does not run on a real one."""
-        if not isinstance(self.radio.host, VirtualHost):
-            pytest.skip("a fault of the virtual adapter")
+        """The virtual stack, for its faults; only tests on the fast bench ask for it."""
+        assert isinstance(self.radio.host, VirtualHost)
         return self.radio.host
 
 
@@ -112,7 +130,62 @@ async def _virtual(timings: Timings | None = None) -> AsyncIterator[Bench]:
                 task.cancel()
 
 
+@asynccontextmanager
+async def _real(timings: Timings | None = None) -> AsyncIterator[Bench]:
+    events: list[tuple[str, Mapping[str, str | int]]] = []
+    air = Air()
+    async with await open_transport("vhci") as transport:
+        controller = HubController(
+            "hub",
+            host_source=transport.source,
+            host_sink=transport.sink,
+            link=air,
+            public_address="02:00:00:00:00:AA",
+        )
+        # The kernel does not use these two on such a controller rightly; bleak's own tests leave them out too.
+        controller.le_features &= ~(hci.LeFeatureMask.LL_PRIVACY | hci.LeFeatureMask.LE_EXTENDED_ADVERTISING)
+        host = BlueZ("hci0")
+        await _appeared(host)
+        radio = Radio(host, SystemClock(), lambda code, fields: events.append((code, fields)), timings)
+        async with radio.open(), asyncio.TaskGroup() as tasks:
+            bench = Bench(radio, air, tasks, events)
+            bench.running.append(tasks.create_task(radio.run()))
+            try:
+                yield bench
+            finally:
+                for task in bench.running:
+                    task.cancel()
+        await _close_bleak()
+
+
+async def _appeared(host: BlueZ) -> None:
+    """Wait for bluetoothd to find the new adapter."""
+    async with asyncio.timeout(20.0):
+        while True:
+            try:
+                await host.ready()
+            except (BleakDBusError, OSError):
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+
+async def _close_bleak() -> None:
+    """bleak keeps one D-Bus connection for each event loop, for ever; a test's loop ends."""
+    manager = await get_global_bluez_manager()
+    if manager._bus is not None:
+        manager._bus.disconnect()
+        await asyncio.sleep(0.1)
+
+
 @pytest.fixture
 def on_air() -> OnAir:
     """Make a running radio on empty air, as a context; the argument is its timings."""
-    return _virtual
+    return _real if REAL else _virtual
+
+
+@pytest.fixture
+def fast_bench() -> None:
+    """Say that a test needs virtual time, or faults that only the virtual adapter has."""
+    if REAL:
+        pytest.skip("needs the fast bench")

@@ -14,6 +14,8 @@ from hub_agent.simulate.radio.hub import Cure
 
 OnAir = Callable[..., Any]
 
+pytestmark = pytest.mark.usefixtures("fast_bench")
+
 HEART_RATE = sig_uuid(0x2A37)
 STRAP = BleLink(notify=(HEART_RATE,), match=Match(services=(sig_uuid(0x180D),)))
 

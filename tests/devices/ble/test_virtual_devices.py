@@ -66,10 +66,10 @@ async def test_a_silent_device_stays_connected_and_is_heard_again(
             await data(connection)
             device.silent()
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(connection.receive(), 30.0)
+                await asyncio.wait_for(connection.receive(), 5.0)
             device.well()
             await data(connection)
-            assert device.emitted == 2
+            assert device.emitted >= 2
 
 
 @pytest.mark.parametrize(("kind", "channel"), LIVE)
@@ -124,6 +124,7 @@ async def _hold(connector: BleConnector) -> None:
         await connection.receive()
 
 
+@pytest.mark.usefixtures("fast_bench")
 @pytest.mark.parametrize(
     ("kind", "channel", "expected"),
     [(Cuff, 0x2A35, "1e7900"), (Thermometer, 0x2A1C, "064c0e00fe"), (Scale, 0x2A9D, "021437")],
@@ -146,6 +147,7 @@ async def test_a_momentary_device_sleeps_until_it_is_used(
         assert (device.stored, device.emitted) == ([], 1)
 
 
+@pytest.mark.usefixtures("fast_bench")
 async def test_a_device_that_nobody_came_for_keeps_its_reading_for_the_next_time(on_air: OnAir) -> None:
     async with on_air() as bench:
         cuff = await bench.put(Cuff)

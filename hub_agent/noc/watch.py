@@ -1,0 +1,111 @@
+"""``hub-noc watch``: the fleet on a screen, or its changes as lines.
+
+Owns: the table. Never: judges (``fleet`` does), or writes to the store.
+"""
+
+import contextlib
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from hub_agent.clock import Clock, SystemClock
+from hub_agent.errors import ConfigError
+from hub_agent.noc.fleet import HubView, changes, judge
+from hub_agent.noc.store import Store
+
+LOOK_S: Final = 1.0
+
+_COLOURS: Final = {"online": "green", "offline": "red", "silent": "red", "stranger": "yellow", "never": "dim"}
+
+
+class Watch:
+    """Looks at a store again and again.
+
+    Args:
+        store: the collector's, opened a second time.
+        beat_s: how often hubs send a heartbeat.
+        clock: the NOC's.
+    """
+
+    def __init__(self, store: Store, beat_s: float, clock: Clock) -> None:
+        self._store = store
+        self._beat_s = beat_s
+        self._clock = clock
+        self.views: list[HubView] = []
+
+    def look(self) -> list[dict[str, Any]]:
+        """Look anew; give what has changed."""
+        before, now_ms = self.views, self._clock.stamp().wall_ns // 1_000_000
+        with self._store.look():
+            hubs, faults = self._store.hubs.seen(), self._store.faults.open()
+            self.views = judge(hubs, faults, self._store.collector_ms(), now_ms, self._beat_s)
+        return list(changes(before, self.views, now_ms))
+
+
+def watch_fleet(path: Path, beat_s: float, *, once: bool, as_json: bool) -> bool:
+    """Watch until interrupted, or look once; True if anything was wrong at the last look.
+
+    Raises:
+        ConfigError: there is no store.
+        StorageError: it cannot be read.
+    """
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file", hint="give the store of `hub-noc collect`")
+    with Store(path) as store:
+        watch = Watch(store, beat_s, SystemClock())
+        with contextlib.suppress(KeyboardInterrupt):
+            if as_json:
+                _print_changes(watch, once=once)
+            elif once:
+                watch.look()
+                Console().print(table(watch.views))
+            else:
+                _draw(watch)
+    return any(view.conditions for view in watch.views)
+
+
+def _print_changes(watch: Watch, *, once: bool) -> None:
+    pause = threading.Event()
+    while True:
+        for change in watch.look():
+            print(json.dumps(change), flush=True)  # noqa: T201 - the command's output
+        if once:
+            return
+        pause.wait(LOOK_S)
+
+
+def _draw(watch: Watch) -> None:
+    pause = threading.Event()
+    with Live(auto_refresh=False) as live:
+        while True:
+            watch.look()
+            live.update(table(watch.views), refresh=True)
+            pause.wait(LOOK_S)
+
+
+def table(views: Sequence[HubView]) -> Table:
+    """Draw the fleet."""
+    drawn = Table("hub", "state", "heartbeat", "p99", "backlog", "devices", "alarms", "conditions")
+    for view in views:
+        drawn.add_row(
+            view.hub or "(collector)",
+            Text(view.state, style=_COLOURS.get(view.state, "")),
+            _cell(view.beat_age_s, " s ago"),
+            _cell(view.latency_p99_s, " s"),
+            "" if view.waiting is None else str(view.waiting),
+            f"{view.devices[0]}/{view.devices[1]}",
+            Text("" if view.alarms is None else str(view.alarms), style="bold red" if view.alarms else ""),
+            Text(" ".join(view.conditions), style="red"),
+        )
+    return drawn
+
+
+def _cell(number: float | None, unit: str) -> str:
+    return "" if number is None else f"{number:.1f}{unit}"

@@ -1,0 +1,56 @@
+"""Every wire format, with bytes that nobody published."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub_agent.driver import DecodeError
+from hub_agent.registry import load_formats
+from hub_drivers.formats import FORMATS
+
+_VECTORS: Final[list[dict[str, Any]]] = json.loads(
+    (Path(__file__).parent.parent / "vectors" / "vectors.json").read_text()
+)
+_GOOD: Final = [
+    (vector["format"], bytes.fromhex(vector["hex"]))
+    for vector in _VECTORS
+    if vector["format"] in FORMATS and not {"error", "must"} & vector["expected"].keys()
+]
+_OF_ANY_LENGTH: Final = {"sig.e2e_crc16", "ble.2a52"}
+_SIG: Final = sorted(name for name in FORMATS if name.startswith(("ble.2a", "ieee", "sig")))
+
+
+def test_the_entry_point_offers_them() -> None:
+    assert load_formats() == FORMATS
+
+
+@pytest.mark.parametrize("name", _SIG)
+@given(data=st.binary(max_size=40))
+def test_any_bytes_are_decoded_or_refused(name: str, data: bytes) -> None:
+    try:
+        fields = FORMATS[name](data)
+    except DecodeError:
+        return
+    assert json.dumps(fields, default=_decimal)
+
+
+def _decimal(value: object) -> str:
+    assert isinstance(value, Decimal)
+    assert value.is_finite()
+    return str(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [pytest.param(name, data, id=f"{name}-{data.hex()}") for name, data in _GOOD if name in set(_SIG) - _OF_ANY_LENGTH],
+)
+def test_a_byte_more_or_less_is_refused(name: str, data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        FORMATS[name](data + b"\x00")
+    with pytest.raises(DecodeError):
+        FORMATS[name](data[:-1])
