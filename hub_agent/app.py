@@ -17,8 +17,6 @@ from hub_agent.alarms.annunciator import Output
 from hub_agent.builder import Builder
 from hub_agent.clock import Clock, SystemClock
 from hub_agent.config import Config
-from hub_agent.outbox.box import LocalBox
-from hub_agent.outbox.outbox import Outbox
 from hub_agent.parts import Agent, OpenWays, Parts
 from hub_agent.registry import Registry
 from hub_agent.supervise import Progress, feed_watchdog, notify
@@ -53,7 +51,7 @@ async def running(
     clock = clock or SystemClock(config.hub.timezone)
     build = Builder(config, registry, clock)
     async with AsyncExitStack() as stack:
-        outbox = Outbox(build.store(), build.sealer, LocalBox(build.key), clock)
+        outbox = build.outbox()
         stack.push_async_callback(outbox.close)
         book = build.book()
         parts = Parts(build, outbox, book, outputs)
@@ -67,6 +65,7 @@ async def running(
             sinks.create_task(parts.broker().run(partial(progress.show, "uplink")), name="uplink"),
             sinks.create_task(parts.desk.run(), name="commands"),
             sinks.create_task(parts.keep_house(), name="housekeeping"),
+            sinks.create_task(parts.salvage(), name="salvage"),
             sinks.create_task(feed_watchdog(progress), name="watchdog"),
         ]
         progress.expect("intake", _INTAKE_S)

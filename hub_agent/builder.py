@@ -7,6 +7,8 @@ import asyncio
 import os
 import secrets
 import ssl
+from collections.abc import Sequence
+from pathlib import Path
 
 from hub_agent import identity, mqtt, seal, trust
 from hub_agent.alarms.device_watch import Cadence
@@ -14,9 +16,13 @@ from hub_agent.alarms.watch import AlarmBook
 from hub_agent.clock import Clock, Floor
 from hub_agent.config import Config
 from hub_agent.delivery import Policy
-from hub_agent.errors import ConfigError
+from hub_agent.errors import ConfigError, StorageError
 from hub_agent.health import status
-from hub_agent.outbox.store import Store
+from hub_agent.outbox import recovery
+from hub_agent.outbox.box import LocalBox
+from hub_agent.outbox.outbox import Outbox
+from hub_agent.outbox.quota import MIB, Limits
+from hub_agent.outbox.salvage import Salvage
 from hub_agent.registry import Registry
 from hub_agent.topics import Topics
 
@@ -63,20 +69,34 @@ class Builder:
         self.session = secrets.token_hex(16)
         self.floor = Floor(clock)
         self.restart = asyncio.Event()
+        self.damage: recovery.Damage | None = None
+        self.set_aside: Sequence[Path] = ()
 
     def sealer(self, journal: bytes) -> seal.Sealer:
         """Make the sealer of a journal."""
         recipients = [seal.Recipient(who.kid, who.suite, who.key()) for who in self.trust.recipients]
         return seal.Sealer(self.config.hub.id, journal, self.key, recipients)
 
-    def store(self) -> Store:
-        """Open the database file.
+    def outbox(self) -> Outbox:
+        """Open the outbox, whatever state its file is in: ``damage`` and ``set_aside`` then say what was found.
 
         Raises:
-            StorageError: it cannot be opened.
+            StorageError: the disk is full beyond help, or read-only.
         """
-        self.config.hub.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Store(self.config.hub.state_dir / "outbox.db", os.urandom(16))
+        directory, section = self.config.hub.state_dir, self.config.storage
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{directory}: {error.strerror}", hint="look at the disk") from error
+        box, path = LocalBox(self.key), directory / "outbox.db"
+        store, self.damage = recovery.open_store(path, box, self.clock.now(), self.clock.monotonic_s)
+        self.set_aside = recovery.put_aside(path)
+        limits = Limits(section.quota_mib * MIB, section.ballast_mib * MIB, section.min_free_mib * MIB)
+        return Outbox(store, self.sealer, box, self.clock, limits)
+
+    def salvage(self, aside: Path) -> Salvage:
+        """Make the reader of a damaged outbox."""
+        return Salvage(aside, self.config.hub.id, self.key.public_key())
 
     def book(self) -> AlarmBook:
         """Make the alarm book from the file's limits and devices."""

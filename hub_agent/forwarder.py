@@ -83,6 +83,7 @@ class Forwarder:
         self._on_event = Telling(on_event, clock.monotonic_s)
         self._on_noc_time = on_noc_time
         self.lanes = Lanes(policy.window, resend_s=policy.resend_s)
+        outbox.on_removed = self.lanes.forget
         self.figures = Figures()
         self._wake = asyncio.Event()
         self._announced: set[bytes] = set()
@@ -92,6 +93,23 @@ class Forwarder:
         """Take what was committed just now; called by the intake, never blocks."""
         self.lanes.add(batches, self._clock.monotonic_s())
         self._wake.set()
+
+    async def rewrite(self) -> None:
+        """Let the outbox put a minute of batches that wait unsent into one; called now and then.
+
+        Raises:
+            StorageError: the outbox did not take it; the batches wait as before.
+        """
+        group = self._outbox.recent.due(self._clock.monotonic_s())
+        if not group:
+            return
+        keys = [one.batch.key for one in group]
+        self.lanes.withhold(keys)
+        try:
+            await self._outbox.rewrite(group)
+        finally:
+            self.lanes.release(keys)
+            self._wake.set()
 
     def urgent(self) -> bool:
         """Say whether a reconnect should hurry."""
@@ -122,7 +140,7 @@ class Forwarder:
             if wanted is not None:
                 cls, behind = wanted
                 rows = await self._outbox.after(cls, behind, _PAGE)
-                batches = [Committed(row.key, row.items, row.envelope) for row in rows]
+                batches = [Committed(row.key, row.items, row.envelope, numbers=row.numbers) for row in rows]
                 self.lanes.refill(cls, behind, batches, exhausted=len(rows) < _PAGE)
             choice = self.lanes.choose(self._clock.monotonic_s()) if self._may_send() else None
             if choice is not None:
@@ -148,6 +166,7 @@ class Forwarder:
             topic = self._topics.alarm
         else:
             topic = self._topics.live if choice.fresh else self._topics.backlog
+        self._outbox.sent(batch.key)
         future = link.publish(topic, batch.envelope)
         now_s = self._clock.monotonic_s()
         self._pubacks[future] = now_s

@@ -119,6 +119,7 @@ class Health:
             },
             "storage": {
                 "bytes": self._outbox.size_bytes,
+                "fill": round(self._outbox.fill, 3),
                 "journal": self._outbox.journal.hex(),
                 "last_seq": self._outbox.last_seq,
                 "chain": self._outbox.chain.hex(),
@@ -148,7 +149,12 @@ class Health:
                 **{cls.name.lower(): figures.latency[cls].below(EDGES_S) for cls in ReadingClass},
             },
             "waiting": {
-                cls.name.lower(): {"batches": waiting[cls].batches, "items": waiting[cls].items} for cls in ReadingClass
+                cls.name.lower(): {
+                    "batches": waiting[cls].batches,
+                    "items": waiting[cls].items,
+                    "numbers": waiting[cls].numbers,
+                }
+                for cls in ReadingClass
             },
             "in_flight": len(lanes.flights),
             "confirmed": figures.confirmed,

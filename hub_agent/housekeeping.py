@@ -4,7 +4,7 @@ Owns: the turn of a second and the turn of a minute. Never: does work whose fail
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -32,6 +32,7 @@ async def keep_house(
     *,
     show: Callable[[], None],
     watch_clock: Callable[[Stamp | None, Stamp], None],
+    watch_storage: Callable[[], Awaitable[None]],
 ) -> None:
     """Turn for ever.
 
@@ -41,6 +42,7 @@ async def keep_house(
         clock: stamps.
         show: shows how the alarms stand.
         watch_clock: is told the stamp of the turn before and of this one.
+        watch_storage: looks at the room that is left.
     """
     before: Stamp | None = None
     settled_s = clock.monotonic_s()
@@ -49,6 +51,7 @@ async def keep_house(
         watch_clock(before, stamp)
         before = stamp
         show()
+        await watch_storage()
         if clock.monotonic_s() - settled_s >= SETTLE_S:
             settled_s = clock.monotonic_s()
             await outbox.settle()

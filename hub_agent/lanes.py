@@ -63,6 +63,7 @@ class Lanes:
         self._exhausted: dict[ReadingClass, bool] = dict.fromkeys(ReadingClass, False)
         self._again: deque[Flight] = deque()
         self._poison: set[int] = set()
+        self._withheld: set[int] = set()
         self.flights: OrderedDict[int, Flight] = OrderedDict()
         self._unacknowledged = 0
         self._backlog_unacknowledged = 0
@@ -102,9 +103,42 @@ class Lanes:
         held = {batch.key for batch, _ in self._fresh[cls]}
         for row in rows:
             self._cursor[cls] = row.key
-            if row.key not in held and seq_of(row.key) not in self.flights and seq_of(row.key) not in self._poison:
+            if row.key not in held and not self._spoken_for(row.key):
                 self._backlog[cls].append(row)
         self._exhausted[cls] = exhausted
+
+    def _spoken_for(self, key: int) -> bool:
+        return key in self._withheld or seq_of(key) in self.flights or seq_of(key) in self._poison
+
+    # --- what is rewritten or shed meanwhile --------------------------------------------------------------------------
+
+    def withhold(self, keys: Iterable[int]) -> None:
+        """Send none of these batches, which nobody has sent yet, until they are released: they are being rewritten."""
+        self._withheld.update(keys)
+        self._drop(self._withheld)
+
+    def release(self, keys: Iterable[int]) -> None:
+        """End a :meth:`withhold`: what is in the outbox now, they or what took their place, is found by the cursor."""
+        released = set(keys)
+        self._withheld -= released
+        for cls in {class_of(key) for key in released}:
+            first = min(key for key in released if class_of(key) is cls)
+            if self._cursor[cls] >= first:
+                self._cursor[cls] = first - 1
+                self._backlog[cls].clear()
+            self._exhausted[cls] = False
+
+    def forget(self, keys: Iterable[int]) -> None:
+        """Send none of these batches any more: they are gone. What comes of those on their way changes nothing."""
+        gone = set(keys)
+        self._drop(gone)
+        for key in gone:
+            self.flights.pop(seq_of(key), None)
+
+    def _drop(self, keys: set[int]) -> None:
+        for cls in ReadingClass:
+            self._fresh[cls] = deque(entry for entry in self._fresh[cls] if entry[0].key not in keys)
+            self._backlog[cls] = deque(batch for batch in self._backlog[cls] if batch.key not in keys)
 
     # --- what goes out ------------------------------------------------------------------------------------------------
 

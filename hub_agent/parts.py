@@ -34,6 +34,7 @@ from hub_agent.orders import Orders
 from hub_agent.outbox.ledger import CommandLedger
 from hub_agent.outbox.outbox import Outbox
 from hub_agent.reporter import Reporter, to_wire
+from hub_agent.storage import ReplayBar, Salvager, StorageWatch
 from hub_agent.supervise import keep_running
 from hub_agent.uplink import BrokerSession
 
@@ -115,7 +116,10 @@ class Parts:
         self.orders = Orders(
             book, clock, self.intake.raise_now, self.intake.keep_state, self.health.snapshot, build.restart.set
         )
+        self._keys = command_keys(build.trust)
         self.desk = self._make_desk()
+        self._bar = ReplayBar(outbox, clock, build.floor, self._keys)
+        self._storage = StorageWatch(outbox, self.forwarder, self.reporter.storage)
         self.agent = Agent(
             config,
             clock,
@@ -161,8 +165,7 @@ class Parts:
         )
 
     def _make_desk(self) -> Desk:
-        build, outbox = self._build, self._outbox
-        keys = command_keys(build.trust)
+        build, outbox, keys = self._build, self._outbox, self._keys
 
         def context() -> Context:
             return Context(
@@ -193,6 +196,9 @@ class Parts:
         alarms = await self._outbox.state(STATE)
         if alarms is not None:
             self.intake.raise_now(self._book.restore(json.loads(alarms), self._build.clock.stamp()))
+        await self._bar.restore()
+        if self._build.damage is not None:
+            self.reporter.storage_damaged(*self._build.damage, ledger_lost=self._bar.lost)
         await self.desk.recover()  # before a command can come: it would be taken for one of the earlier life
 
     def broker(self) -> BrokerSession:
@@ -213,7 +219,19 @@ class Parts:
     async def keep_house(self) -> None:
         """Do what must be done now and then, for ever."""
         build = self._build
-        await keep_house(self._outbox, build.floor, build.clock, show=self._announce, watch_clock=self.reporter.clock)
+        await keep_house(
+            self._outbox,
+            build.floor,
+            build.clock,
+            show=self._announce,
+            watch_clock=self.reporter.clock,
+            watch_storage=self._storage.turn,
+        )
+
+    async def salvage(self) -> None:
+        """Bring what can be saved of damaged outboxes to the NOC; returns when that is done."""
+        build = self._build
+        await Salvager(self._outbox, self.forwarder, build.clock, build.salvage).run(build.set_aside)
 
     # --- devices ------------------------------------------------------------------------------------------------------
 
@@ -245,6 +263,7 @@ class Parts:
     # --- small glue ---------------------------------------------------------------------------------------------------
 
     async def _command(self, message: mqtt.Message) -> None:
+        await self._bar.close()
         await self.desk.receive(message.payload, message.topic, retained=message.retained, duplicate=message.duplicate)
 
     def _noc_spoke(self, wall_ns: int) -> None:

@@ -5,6 +5,7 @@ Never: judges a reading, stores, sends, or names a device by anything but its al
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from hub_agent.alarms.alarm import AlarmEvent
@@ -77,6 +78,20 @@ class Reporter:
     def alarm(self, code: str, device: str = "", *, active: bool) -> None:
         """Raise or clear a technical alarm of the table in :mod:`hub_agent.alarms.technical`."""
         self.taker.raise_now(self._book.technical(code, device, self._clock.stamp(), active=active))
+
+    # --- storage ------------------------------------------------------------------------------------------------------
+
+    def storage(self, code: str, active: bool) -> None:  # noqa: FBT001 - one condition, one word
+        """Storage is filling up, or has room again."""
+        _log.warning("storage_fill", condition=code, active=active)
+        self.alarm(code, active=active)
+
+    def storage_damaged(self, why: str, aside: Path, *, ledger_lost: bool) -> None:
+        """The outbox was damaged, is put aside, and a fresh one has taken its place."""
+        _log.error("storage_corrupt", why=why, file=aside.name)
+        fields = {"why": why, "file": aside.name, "ledger_lost": ledger_lost}
+        self.technical("storage_corrupt", fields)
+        self.alarm("storage_corrupt", active=True)
 
     # --- devices ------------------------------------------------------------------------------------------------------
 

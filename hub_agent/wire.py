@@ -42,7 +42,8 @@ class Event(NamedTuple):
     """Something that is not a reading: an alarm transition, a gap, a command's result, a time record.
 
     Attributes:
-        kind: ``alarm``, ``gap``, ``time``, ``result``, ``security``, ``technical``, ``rejected``, ``start``.
+        kind: ``alarm``, ``gap``, ``time``, ``result``, ``security``, ``technical``, ``rejected``, ``start``,
+            ``salvaged``.
         stamp: when.
         fields: JSON-like values (text, whole numbers, booleans, None, bytes, lists, maps).
     """

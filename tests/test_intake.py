@@ -14,7 +14,7 @@ from hub_agent.alarms.device_watch import Cadence
 from hub_agent.errors import StorageError
 from hub_agent.intake import STATE
 from hub_agent.model import DeviceTime, Reading, ReadingClass, ReceivedReading
-from hub_agent.outbox.store import Change, Store, class_of
+from hub_agent.outbox.store import Change, Gone, Store, class_of
 from hub_agent.wire import Event
 from tests.rooms import Room, a_room, limit, open_outbox, pressure, spo2
 from tests.virtual import LoopClock, settle, virtual_time
@@ -195,7 +195,7 @@ async def test_a_judge_with_a_due_that_stays_does_not_stop_the_loop(tmp_path: Pa
 class _Broken(Store):
     """A card that takes nothing more."""
 
-    def apply(self, change: Change) -> list[tuple[int, int]]:
+    def apply(self, change: Change) -> list[Gone]:
         if change.rows:
             raise StorageError("the outbox did not take a change: disk full")
         return super().apply(change)

@@ -91,7 +91,7 @@ def read_batch(batch: bytes, hub: Ed25519PublicKey, data_keys: dict[bytes, bytes
     """[4] Give the header, spelled for printing, and the body."""
     header, sealed, signature = cbor2.loads(batch)
     hub.verify(signature, b"hub-agent batch v1\0" + header + sealed)
-    version, hub_id, journal, seq, span, cls, items, epoch, link, coding = cbor2.loads(header)
+    version, hub_id, journal, seq, covers, cls, items, epoch, link, coding = cbor2.loads(header)
     if version != 1:
         raise ValueError(f"version {version}")
     content = AESGCM(data_keys[epoch]).decrypt(sealed[:12], sealed[12:], header)
@@ -104,7 +104,7 @@ def read_batch(batch: bytes, hub: Ed25519PublicKey, data_keys: dict[bytes, bytes
         "hub": hub_id,
         "journal": journal.hex(),
         "seq": seq,
-        "span": span,
+        "covers": covers,
         "class": cls,
         "items": items,
         "link": link.hex(),

@@ -20,7 +20,16 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hub_agent import seal, wire
 from hub_agent.commands.claims import Claims
-from hub_agent.envelope import FIRST_LINK, SIGN_BATCH, Confirmation, digest, parse_batch, parse_epoch, sign_confirmation
+from hub_agent.envelope import (
+    FIRST_LINK,
+    SIGN_BATCH,
+    Confirmation,
+    Ranges,
+    digest,
+    parse_batch,
+    parse_epoch,
+    sign_confirmation,
+)
 from hub_agent.errors import SealError
 from hub_agent.model import (
     Absent,
@@ -173,13 +182,20 @@ def _events() -> list[Item]:
     ]
 
 
+def _rewritten() -> list[Item]:
+    return [oximeter(50_000 + second * 1000, str(95 + second % 2), "62.0") for second in range(3)]
+
+
 BATCHES: Final[Sequence[tuple[str, ReadingClass, Callable[[], list[Item]]]]] = (
     ("one reading, not compressed", ReadingClass.CONTINUOUS, _small),
     ("columns of differences, an absent value, another exponent", ReadingClass.CONTINUOUS, _columns),
     ("stored and dated records, an unset clock", ReadingClass.EPISODIC, _stored),
     ("a waveform", ReadingClass.WAVEFORM, _waveform),
     ("events", ReadingClass.ALARM, _events),
+    ("three batches rewritten into one, which covers them", ReadingClass.CONTINUOUS, _rewritten),
 )
+COVERS: Final[Mapping[int, Ranges]] = {5: ((6, 7), (9, 9))}
+"""Position in ``BATCHES`` → the numbers that it covers; its own follows them."""
 
 
 def spelled(item: Item) -> dict[str, Any]:
@@ -251,17 +267,20 @@ def _batches(epoch: seal.Epoch, sealer: seal.Sealer, old: Old | None) -> list[di
     found = []
     link = FIRST_LINK
     for position, (about, cls, items_of) in enumerate(BATCHES):
-        seq = position + 1
+        covers = COVERS.get(position, ())
+        seq = covers[-1][1] + 1 if covers else position + 1
+        link = fixed("link", 16) if covers else link  # of the batch before, which was rewritten
         items = items_of()
         body = wire.encode(items)
         before = bytes.fromhex(old["batches"][position]["batch"]) if old and position < len(old["batches"]) else None
-        batch = _kept_batch(sealer.seal(epoch, seq, cls, len(items), link, body), body, before)
+        batch = _kept_batch(sealer.seal(epoch, seq, cls, len(items), link, body, covers=covers), body, before)
         header = parse_batch(batch).header
         found.append(
             {
                 "about": about,
                 "topic": f"hubs/v1/{HUB_ID}/up/{'alarm' if cls is ReadingClass.ALARM else 'live'}",
                 "seq": seq,
+                "covers": covers,
                 "class": int(cls),
                 "link": link.hex(),
                 "coding": header.coding,

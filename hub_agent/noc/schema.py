@@ -62,7 +62,6 @@ CREATE TABLE batches (
     id          INTEGER PRIMARY KEY,
     journal     INTEGER NOT NULL,
     seq         INTEGER NOT NULL,
-    span        INTEGER NOT NULL,
     class       INTEGER NOT NULL,
     items       INTEGER NOT NULL,
     digest      BLOB NOT NULL,   -- of the envelope
@@ -71,12 +70,22 @@ CREATE TABLE batches (
     UNIQUE (journal, seq, digest)
 ) STRICT;
 
--- charted batch numbers, merged: as few rows as there are holes
+-- numbers that are accounted for, charted or covered, merged: as few rows as there are holes
 CREATE TABLE ranges (
     journal INTEGER NOT NULL,
     first   INTEGER NOT NULL,
     last    INTEGER NOT NULL,
     PRIMARY KEY (journal, first)
+) WITHOUT ROWID, STRICT;
+
+-- numbers that a charted batch stands for: rewritten into it, or shed, as it says
+CREATE TABLE covered (
+    journal INTEGER NOT NULL,
+    first   INTEGER NOT NULL,
+    last    INTEGER NOT NULL,
+    batch   INTEGER NOT NULL,
+    shed    INTEGER NOT NULL,
+    PRIMARY KEY (journal, first, batch)
 ) WITHOUT ROWID, STRICT;
 
 -- verified batches whose epoch record has not come yet

@@ -239,7 +239,7 @@ def health(hub: Hub, *, waiting: int = 0, chain: bytes | None = None, last_seq: 
             "last_seq": hub.seq if last_seq is None else last_seq,
             "chain": (hub.link if chain is None else chain).hex(),
         },
-        "delivery": {"waiting": {"alarm": {"batches": 0}, "continuous": {"batches": waiting}}},
+        "delivery": {"waiting": {"alarm": {"numbers": 0}, "continuous": {"numbers": waiting}}},
     }
     return hub.message("health", json.dumps(content).encode())
 
