@@ -4,8 +4,9 @@ import json
 import re
 from pathlib import Path
 
+from hub_agent.delivery import Policy
 from hub_agent.devices.runner import DeviceState
-from hub_agent.forwarder import Forwarder, Policy
+from hub_agent.forwarder import Forwarder
 from hub_agent.health import EDGES_S, RELEASE, Health, Uplink, status
 from hub_agent.model import ReadingClass
 from hub_agent.status_screen import lines
@@ -17,9 +18,16 @@ _SESSION = "5e" * 16
 
 
 def _health(room: Room, devices: dict[str, DeviceState], uplink: Uplink) -> Health:
-    forwarder = Forwarder(room.outbox, Topics(HUB), [], Policy(), room.clock, lambda _code, _fields: None)
-    alarms = {"live": 1, "by_priority": {"high": 1, "medium": 0, "low": 0}, "limits_revision": 3}
-    return Health(HUB, _SESSION, room.clock, room.outbox, forwarder, room.intake, devices, lambda: alarms, uplink)
+    forwarder = Forwarder(
+        room.outbox,
+        Topics(HUB),
+        [],
+        Policy(),
+        room.clock,
+        lambda _code, _fields: None,
+        lambda _code, _active: None,
+    )
+    return Health(HUB, _SESSION, room.clock, room.outbox, forwarder, room.intake, devices, room.book, uplink)
 
 
 def test_the_status_and_the_will_differ_in_their_state_alone() -> None:
@@ -50,7 +58,7 @@ async def test_a_beat_counts_and_carries_all_that_the_noc_compares(tmp_path: Pat
     assert (first["hub"], first["release"], first["clock"]) == (HUB, RELEASE, "synced")
     assert first["storage"]["journal"] == room.outbox.journal.hex()
     assert (first["storage"]["last_seq"], first["storage"]["chain"]) == (1, room.outbox.chain.hex())
-    assert first["delivery"]["waiting"]["continuous"] == {"batches": 1, "items": 1}
+    assert first["delivery"]["waiting"]["continuous"] == {"batches": 1, "items": 1, "numbers": 1}
     assert first["uplink"] == {"up": True, "for_s": 1.0, "connects": 1, "why": ""}
     assert first["devices"]["oximeter"]["for_s"] == 5.0
     assert first["intake"] == {"received": 1, "stored": 1, "repeated": 0}
@@ -84,6 +92,7 @@ async def test_no_value_gets_into_a_beat_or_onto_the_screen(tmp_path: Path) -> N
 async def test_the_screen_shows_good_and_bad_days(tmp_path: Path) -> None:
     async with a_room(tmp_path / "o.db", LoopClock()) as room:
         now_s = room.clock.monotonic_s()
+        room.book.technical("uplink_refused", "", room.clock.stamp(), active=True)
         parked = DeviceState("parked", now_s, why="driver 'x' raised ValueError")
         well = DeviceState("connected", now_s, readings=3, last_reading_s=now_s - 4, battery_percent=12)
         uplink = Uplink(now_s - 90)

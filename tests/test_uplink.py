@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from hub_agent import mqtt
+from hub_agent.delivery import Policy
 from hub_agent.errors import DeliveryError, HubError, RefusedError, StorageError
-from hub_agent.forwarder import Forwarder, Policy
+from hub_agent.forwarder import Forwarder
 from hub_agent.health import BEAT_S, Health, Uplink
 from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.mqtt import Message, Profile
@@ -106,9 +107,11 @@ class _Bench:
 
     def __post_init__(self) -> None:
         clock, outbox = self.room.clock, self.room.outbox
-        self.forwarder = Forwarder(outbox, _TOPICS, [], Policy(), clock, lambda _code, _fields: None)
+        self.forwarder = Forwarder(
+            outbox, _TOPICS, [], Policy(), clock, lambda _code, _fields: None, lambda _code, _active: None
+        )
         self.state = Uplink(down_s=clock.monotonic_s())
-        health = Health(HUB, "5e" * 16, clock, outbox, self.forwarder, self.room.intake, {}, dict, self.state)
+        health = Health(HUB, "5e" * 16, clock, outbox, self.forwarder, self.room.intake, {}, self.room.book, self.state)
         self.session = BrokerSession(
             Profile(HUB, "127.0.0.1", 1),
             _TOPICS,
