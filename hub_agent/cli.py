@@ -7,7 +7,6 @@ that the daemon does not carry the screens.
 
 import asyncio
 import json
-import signal
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -237,6 +236,5 @@ def demo(
 
 
 def main() -> None:
-    """Run the command line."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `hub-agent drivers | head` ends quietly
+    """Run the command line. SIGPIPE stays ignored: the daemon must outlive a broker that hangs up as it writes."""
     app()
