@@ -190,7 +190,7 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
     Example: hub-agent doctor
     """
-    from hub_agent.clock import SystemClock, kernel_synced
+    from hub_agent.clock import SystemClock, clock_synced
     from hub_agent.config import load
     from hub_agent.field import doctor as practice
     from hub_agent.field.reach import bluez
@@ -200,7 +200,7 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         found = load(config)
         status = await practice.ask_hub(found)
         now = SystemClock().now()
-        patient = practice.Patient(found, load_drivers().drivers, status, now, kernel_synced(), bluez)
+        patient = practice.Patient(found, load_drivers().drivers, status, now, clock_synced(), bluez)
         return await practice.examine(patient)
 
     try:

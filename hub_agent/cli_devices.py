@@ -101,8 +101,7 @@ def scan(seconds: SecondsOption = 10.0, as_json: JsonOption = False) -> None:
     if found.radio:
         typer.echo(f"No radio: {found.radio}. `hub-agent doctor` says what to do.", err=True)
     for one in found.ble:
-        heard = "?" if one.rssi_dbm is None else one.rssi_dbm
-        typer.echo(f"BLE     {one.address}  {heard:>4} dBm  {one.name or '-':24} {_fitting(one.drivers)}")
+        typer.echo(f"BLE     {one.address}  {one.rssi_dbm:>4} dBm  {one.name or '-':24} {_fitting(one.drivers)}")
     for port, drivers in found.serial:
         usb = usb_id(port)
         typer.echo(f"serial  {port.device}  {usb}  {port.serial_number or '-':24} {_fitting(drivers)}")

@@ -15,6 +15,8 @@ from typing import Any, Final
 from cryptography import x509
 
 from hub_agent import control, identity, mqtt, trust
+from hub_agent.builder import tls_of
+from hub_agent.clock import Floor, SystemClock
 from hub_agent.config import Config, Device
 from hub_agent.devices.ble.trouble import BleError, weather
 from hub_agent.devices.ports import find_port
@@ -22,7 +24,6 @@ from hub_agent.devices.ways import port_match
 from hub_agent.driver import Driver, SerialLink
 from hub_agent.errors import HubError, LinkError
 from hub_agent.field.reach import MakeHost
-from hub_agent.parts import tls_context
 
 _HOST_S: Final = 10.0
 _CONFIRMED_S: Final = 120.0
@@ -141,7 +142,7 @@ def tls(patient: Patient) -> Finding:
     """Are the certificates there, good, and good for a while yet?"""
     section = patient.config.broker.tls
     try:
-        tls_context(patient.config)
+        tls_of(patient.config, Floor(SystemClock()))
         if section is None:
             return Finding("TLS", True, "is off, for a demo on this machine")
         ends = {
@@ -198,7 +199,7 @@ async def broker(patient: Patient) -> Finding:
         return Finding("broker", False, f"away for {uplink['for_s']:.0f} s: {why}", "see [broker]; is the network up?")
     config = patient.config
     try:
-        context = tls_context(config)
+        context = tls_of(config, Floor(SystemClock()))
     except HubError:
         return Finding("broker", False, "not tried", "put TLS right first")
     profile = mqtt.Profile(
