@@ -102,7 +102,7 @@ class Link:
             DeliveryError: the link is gone.
         """
         if self.closed.done():
-            raise DeliveryError("the broker link is down")
+            raise DeliveryError(self.closed.result())
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise DeliveryError(f"the broker link took nothing: {paho.error_string(info.rc)}")
