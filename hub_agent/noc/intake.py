@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hub_agent import wire
-from hub_agent.envelope import SEQ_END, Batch, EpochRecord, digest, parse_batch, parse_epoch
+from hub_agent.envelope import SEQ_END, Batch, digest, parse_batch, parse_epoch
 from hub_agent.errors import DecodeError, SealError
 from hub_agent.model import ReadingClass
 from hub_agent.mqtt import Message
@@ -165,10 +165,11 @@ class Intake:
         for envelope in self._store.chart.take_pending(journal, record.epoch):
             self._open(hub, journal, parse_batch(envelope), digest(envelope), noc_ms, outcome)
 
-    def _data_key(self, hub: Hub, journal: Journal, epoch: bytes, record: EpochRecord) -> AESGCM:
+    def _data_key(self, hub: Hub, journal: Journal, epoch: bytes) -> AESGCM:
         place = (journal.journal, epoch)
         key = self._data_keys.get(place)
         if key is None:
+            record = parse_epoch(self._store.chart.epoch(journal, epoch) or b"")
             key = AESGCM(open_epoch(record, _public(hub.public), self._keys))
             if len(self._data_keys) >= _OPEN_KEYS:
                 self._data_keys.pop(next(iter(self._data_keys)))
@@ -203,10 +204,9 @@ class Intake:
     def _open(self, hub: Hub, journal: Journal, batch: Batch, name: bytes, noc_ms: int, outcome: Outcome) -> None:
         """Open a verified batch whose epoch is here, and chart it; or refuse it."""
         header = batch.header
-        record = parse_epoch(self._store.chart.epoch(journal, header.epoch) or b"")
         code = NO_KEY
         try:
-            data_key = self._data_key(hub, journal, header.epoch, record)
+            data_key = self._data_key(hub, journal, header.epoch)
             code = BAD_SEAL
             body = unseal(batch, data_key)
             code = BAD_BODY
