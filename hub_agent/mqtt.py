@@ -3,8 +3,9 @@
 Owns: one connection at a time, its callbacks and its publish windows.
 Never: queues a message while disconnected, reconnects by itself, or calls a publish a success without its reason code.
 
-paho runs its network loop on a thread of its own; each callback does nothing but hand over to the event loop. A new
-client is made for every connection, so that nothing can wait inside paho: the outbox is the queue. QoS 1 only: paho
+paho's network loop runs on the event loop, without a thread: the loop tells it when the socket can be read or written
+(paho's "external event loop"); only connecting, which blocks, is done on a thread. A new client is made for every
+connection, so that nothing can wait inside paho: the outbox is the queue. QoS 1 only: paho
 reports a refused QoS 2 publish as a success (eclipse/paho.mqtt.python issue 895).
 """
 
@@ -12,7 +13,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple
@@ -32,6 +33,7 @@ MAX_PACKET: Final = 65_536
 SESSION_EXPIRY_S: Final = 86_400
 NO_MATCHING_SUBSCRIBERS: Final = 0x10
 _TAKEN_OVER: Final = 0x8E
+_TURN_S: Final = 1.0
 
 
 class Message(NamedTuple):
@@ -100,12 +102,12 @@ class Link:
             DeliveryError: the link is gone.
         """
         if self.closed.done():
-            raise DeliveryError("the broker link is down")
+            raise DeliveryError(self.closed.result())
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise DeliveryError(f"the broker link took nothing: {paho.error_string(info.rc)}")
         future: asyncio.Future[ReasonCode | None] = self._loop.create_future()
-        self._pending[info.mid] = future  # the PUBACK comes through the event loop, so never before this line
+        self._pending[info.mid] = future  # paho writes and reads when the event loop says so, never before this line
         return future
 
     async def publish_and_wait(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
@@ -138,7 +140,7 @@ class Link:
                 future.set_exception(DeliveryError(why))
                 future.exception()  # nobody may be waiting any more; that is no news
 
-    # --- on the event loop, called from paho's thread -----------------------------------------------------------------
+    # --- called by paho ----------------------------------------------------------------------------------------------
 
     def on_published(self, mid: int, reason: ReasonCode) -> None:
         """Settle a publish with its PUBACK."""
@@ -188,12 +190,8 @@ def _make_client(profile: Profile) -> paho.Client:
 
 
 def _wire_callbacks(client: paho.Client, link: Link, loop: asyncio.AbstractEventLoop) -> asyncio.Future[ReasonCode]:
-    """Connect paho's callbacks to the event loop; gives the future of the CONNACK."""
+    """Let paho tell the link what happens; gives the future of the CONNACK."""
     connected: asyncio.Future[ReasonCode] = loop.create_future()
-
-    def hand_over(function: Callable[..., None], *args: Any) -> None:  # noqa: ANN401
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
-            loop.call_soon_threadsafe(partial(function, *args))
 
     def settle(reason: ReasonCode) -> None:
         if not connected.done():
@@ -205,13 +203,66 @@ def _wire_callbacks(client: paho.Client, link: Link, loop: asyncio.AbstractEvent
         if not connected.done():
             connected.set_exception(DeliveryError(f"the broker hung up before CONNACK: {reason}"))
 
-    client.on_connect = lambda _c, _u, _f, reason, _p: hand_over(settle, reason)
-    client.on_disconnect = lambda _c, _u, _f, reason, _p: hand_over(down, reason)
-    client.on_publish = lambda _c, _u, mid, reason, _p: hand_over(link.on_published, mid, reason)
-    client.on_message = lambda _c, _u, m: hand_over(
-        link.on_message, Message(m.topic, bytes(m.payload), bool(m.retain), m.mid, bool(m.dup))
-    )
+    client.on_connect = lambda _c, _u, _f, reason, _p: settle(reason)
+    client.on_disconnect = lambda _c, _u, _f, reason, _p: down(reason)
+    client.on_publish = lambda _c, _u, mid, reason, _p: link.on_published(mid, reason)
+    client.on_message = lambda _c, _u, m: link.on_message(Message(m.topic, bytes(m.payload), bool(m.retain), m.mid))
     return connected
+
+
+class _Pump:
+    """Drives a connected client from the event loop until it is closed."""
+
+    def __init__(self, client: paho.Client, loop: asyncio.AbstractEventLoop) -> None:
+        self._client = client
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to read, and to write what waits.
+
+        Raises:
+            DeliveryError: the connection is gone already.
+        """
+        connection = self._client.socket()
+        if connection is None:
+            raise DeliveryError("the broker hung up at once")
+        self._client.on_socket_register_write = lambda _c, _u, s: self._loop.add_writer(s, self._client.loop_write)
+        self._client.on_socket_unregister_write = self._unwatch
+        self._client.on_socket_close = lambda _c, _u, s: self._forget(s)
+        self._loop.add_reader(connection, self._read)
+        self._turn()
+        if self._client.want_write():
+            self._client.loop_write()
+
+    def _read(self) -> None:
+        """Read until nothing is left: what TLS has decrypted already, the event loop cannot see."""
+        self._client.loop_read()
+        while isinstance(connection := self._client.socket(), ssl.SSLSocket) and connection.pending():
+            self._client.loop_read()
+
+    def _turn(self) -> None:
+        """Let paho keep the connection alive, and find it dead."""
+        self._timer = self._loop.call_later(_TURN_S, self._turn)
+        self._client.loop_misc()
+
+    def _unwatch(self, _client: object, _data: object, connection: Any) -> None:  # noqa: ANN401 - as below
+        self._loop.remove_writer(connection)
+
+    def _forget(self, connection: Any) -> None:  # noqa: ANN401 - a socket, or TLS over one
+        self._loop.remove_reader(connection)
+        self._loop.remove_writer(connection)
+
+    def stop(self) -> None:
+        """Say goodbye, as far as the socket takes it at once, and close."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._client.disconnect()
+        self._client.loop_write()
+        connection = self._client.socket()
+        if connection is not None:  # it took nothing: the link is dead
+            self._forget(connection)
+            connection.close()
 
 
 @contextlib.asynccontextmanager
@@ -225,21 +276,18 @@ async def connect(profile: Profile) -> AsyncIterator[Link]:
     loop = asyncio.get_running_loop()
     client = _make_client(profile)
     link = Link(client, loop, inbox=8 * profile.receive_maximum)
-    connected = _wire_callbacks(client, link, loop)
+    pump = _Pump(client, loop)
     try:
-        await _open(client, profile, connected)
+        await _open(client, profile, link, pump)
         await _subscribe(client, profile, loop)
         yield link
     finally:
         link.lose("closed here")
-        if connected.done():
-            connected.cancelled() or connected.exception()
-        client.disconnect()
-        await loop.run_in_executor(None, client.loop_stop)
+        pump.stop()
 
 
-async def _open(client: paho.Client, profile: Profile, connected: asyncio.Future[ReasonCode]) -> None:
-    """Connect and start the thread, each bounded in time."""
+async def _open(client: paho.Client, profile: Profile, link: Link, pump: _Pump) -> None:
+    """Connect and wait for the broker's word, each bounded in time."""
     extra: dict[str, Any] = {}
     if profile.protocol == "5":
         extra = {
@@ -256,7 +304,8 @@ async def _open(client: paho.Client, profile: Profile, connected: asyncio.Future
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             opening = partial(client.connect, profile.host, profile.port, keepalive=profile.keepalive_s, **extra)
             await loop.run_in_executor(None, opening)
-            client.loop_start()
+            connected = _wire_callbacks(client, link, loop)
+            pump.start()
             reason = await connected
     except TimeoutError:
         raise DeliveryError(f"the broker did not answer within {CONNECT_TIMEOUT_S:g} s") from None
@@ -279,8 +328,7 @@ async def _subscribe(client: paho.Client, profile: Profile, loop: asyncio.Abstra
             answered.set_result(reasons)
 
     def granted(_c: object, _u: object, _mid: int, reasons: list[ReasonCode], _p: object) -> None:
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, list(reasons))
+        settle(list(reasons))
 
     client.on_subscribe = granted
     topics: list[tuple[str, Any]]

@@ -97,8 +97,11 @@ class Radio:
                     await self._heal()
 
     async def _start(self) -> None:
+        """Prepare the stack and scan; a new bluetoothd may hold links of the old one, whose devices never advertise."""
         async with weather("radio: prepare"), asyncio.timeout(self.timings.host_s):
             await self.host.ready()
+            for address in self.scanner.awaited:
+                await self.host.release(address)
         await self.scanner.start()
         if self._down:
             self._down = ""
