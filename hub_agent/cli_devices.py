@@ -202,8 +202,9 @@ def replay(
 
     Example: hub-agent devices replay oximeter.jsonl
     """
+    from hub_agent.captures import Frame, load, play
     from hub_agent.captures import fill as fill_in
-    from hub_agent.captures import load, play
+    from hub_agent.driver import Write
     from hub_agent.field.screen import Screen
     from hub_agent.registry import load_drivers
 
@@ -212,8 +213,13 @@ def replay(
         raise ConfigError(f"{file} names no driver", hint="give --driver")
     known = load_drivers().driver(driver or capture.head.driver)
     screen = Screen(typer.echo, as_json=as_json, width=_WIDTH)
-    for played in play(known, capture):
-        screen.line(played.line, played.actions)
+    for line, actions in play(known, capture):
+        if isinstance(line, Frame) and line.direction == "out":
+            continue  # this driver may say something else
+        screen.line(line, actions)
+        for action in actions:
+            if isinstance(action, Write):
+                screen.line(Frame(line.at_s, action.channel, action.data, "out"), ())
     if fill:
         fill_in(known, file)
 

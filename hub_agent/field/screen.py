@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from hub_agent.captures import Frame, Line, line_text, plain
+from hub_agent.captures import Frame, Line, line_text, plain, short_channel
 from hub_agent.driver import Action, Emit, Finished, Rejected, Warn
 from hub_agent.model import Measurement, Quality, Reading
 from hub_agent.nomenclature import quantity
@@ -73,7 +73,7 @@ def _raw(line: Line, width: int) -> list[str]:
         return [f"-- {line.event} {line.name}".rstrip()]
     arrow = ">" if line.direction == "out" else "<"
     pieces = [line.data[at : at + width].hex(" ") for at in range(0, len(line.data), width)] or ["(nothing)"]
-    first = f"{arrow} {line.channel[:_CHANNEL]:{_CHANNEL}} "
+    first = f"{arrow} {short_channel(line.channel)[:_CHANNEL]:{_CHANNEL}} "
     return [(first if number == 0 else " " * len(first)) + piece for number, piece in enumerate(pieces)]
 
 

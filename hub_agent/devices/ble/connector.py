@@ -41,6 +41,10 @@ class Shared(Protocol):
         """Say that the adapter itself seems stuck."""
         ...
 
+    def connected(self) -> None:
+        """Say that it does not."""
+        ...
+
 
 class BleConnector:
     """A ``hub_agent.devices.link.Connector`` for one device.
@@ -209,6 +213,7 @@ class BleConnector:
                     await client.disconnect()
             raise
         connection.opened(client)
+        shared.connected()
         return connection
 
     # --- reporting ---------------------------------------------------------------------------------------------------
