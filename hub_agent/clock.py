@@ -18,6 +18,10 @@ from hub_agent.model import ClockState, Stamp
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _STA_UNSYNC: Final = 0x0040  # Linux uapi/linux/timex.h
+BUILT_NS: Final = 1_795_305_600 * 10**9
+"""2026-11-22: no hub runs this release before it was made. Raised with every release."""
+_JUMP_NS: Final = 50_000_000
+"""The wall clock has been set: ask anew how good it is, since setting it clears the kernel's word for it."""
 _NEVER_NS: Final = 4_102_444_800 * 10**9
 """The year 2100: no hub of this release sees it."""
 _TIMESYNCD_MARK: Final = Path("/run/systemd/timesync/synchronized")
@@ -60,14 +64,16 @@ class SystemClock:
         self._synced = synced or clock_synced
         self._state = ClockState.UNSYNCED
         self._checked_s = float("-inf")
+        self._offset_ns = 0
 
     def stamp(self) -> Stamp:
-        """Stamp this instant; the clock state is asked of the kernel at most once a second."""
-        monotonic_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        if monotonic_ns / 1e9 - self._checked_s >= 1.0:
-            self._checked_s = monotonic_ns / 1e9
+        """Stamp this instant; the kernel is asked how good the clock is once a second, and when it has been set."""
+        monotonic_ns, wall_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.time_ns()
+        offset_ns = wall_ns - monotonic_ns
+        if monotonic_ns / 1e9 - self._checked_s >= 1.0 or abs(offset_ns - self._offset_ns) > _JUMP_NS:
+            self._checked_s, self._offset_ns = monotonic_ns / 1e9, offset_ns
             self._state = ClockState.SYNCED if self._synced() else ClockState.UNSYNCED
-        return Stamp(self._boot, monotonic_ns, time.time_ns(), self._state)
+        return Stamp(self._boot, monotonic_ns, wall_ns, self._state)
 
     def monotonic_s(self) -> float:
         """Seconds since the boot."""
@@ -118,6 +124,10 @@ class Floor:
     def now(self) -> datetime:
         """The wall clock, or the floor where that is later."""
         return max(self._clock.now(), from_ns(self._now_ns()))
+
+    def behind(self) -> timedelta:
+        """How far the wall clock is behind the floor; zero where it is not."""
+        return max(from_ns(self._now_ns()) - self._clock.now(), timedelta())
 
     def persistable(self) -> bytes:
         """Give what to keep over a restart: eight bytes for :meth:`raise_to`."""

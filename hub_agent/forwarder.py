@@ -145,7 +145,7 @@ class Forwarder:
             choice = self.lanes.choose(self._clock.monotonic_s()) if self._may_send() else None
             if choice is not None:
                 self._publish(link, choice)
-            elif wanted is None:
+            elif self.lanes.wants() is None:  # choosing may have left something to the outbox
                 return
 
     def _may_send(self) -> bool:

@@ -3,14 +3,14 @@
 Owns: the order of sending, what is on its way, and what must be sent again.
 Never: reads the database, publishes, or reads a clock; time and rows are arguments.
 
-Order: alarms, old or new; then fresh batches, most valuable class first; then the backlog, most valuable class first,
-oldest first, and never with more than half of the window. A batch is fresh while it waits in RAM, which holds a bounded
-number; the rest are found again in the outbox by a cursor for each class. ``sent`` is not ``delivered``: a batch leaves
-only when the NOC confirms it.
+Order: alarms, old or new; then fresh batches, those first that the link swallowed, most valuable class first; then the
+backlog, never with more than half of the window: what must be sent again, then what waits, most valuable class first,
+oldest first. A batch is fresh while it waits in RAM, which holds a bounded number; the rest are found again in the
+outbox by a cursor for each class. ``sent`` is not ``delivered``: a batch leaves only when the NOC confirms it.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,8 +48,8 @@ class Lanes:
 
     Args:
         window: PUBACKs that may be outstanding, over all lanes.
-        horizon: batches that may be unconfirmed; beyond it only alarms go, so that a NOC that is down is not
-            flooded through a broker that is up.
+        horizon: batches that may be unconfirmed; beyond it only alarms go, and what goes again, so that a NOC that is
+            down is not flooded through a broker that is up.
         resend_s: how long to wait for the NOC's confirmation.
     """
 
@@ -65,8 +65,8 @@ class Lanes:
         self._poison: set[int] = set()
         self._withheld: set[int] = set()
         self.flights: OrderedDict[int, Flight] = OrderedDict()
-        self._unacknowledged = 0
-        self._backlog_unacknowledged = 0
+        self._out: dict[int, bool] = {}
+        """Numbers for which the broker owes a PUBACK → whether they count as backlog."""
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 
@@ -82,9 +82,14 @@ class Lanes:
     def _fall_back(self, batch: Committed) -> None:
         """Leave a batch to the outbox: the cursor of its class will come by."""
         cls = class_of(batch.key)
-        if self._cursor[cls] >= batch.key:
-            self._cursor[cls] = batch.key - 1
-            self._backlog[cls].clear()
+        self._rewind(cls, batch.key)
+
+    def _rewind(self, cls: ReadingClass, key: int) -> None:
+        """Have a class's backlog read from ``key`` on, and again from what is at hand, where that is older."""
+        at_hand = self._backlog[cls]
+        if self._cursor[cls] >= key:
+            self._cursor[cls] = min([key, *(row.key for row in at_hand)]) - 1
+            at_hand.clear()
         self._exhausted[cls] = False
 
     def wants(self) -> tuple[ReadingClass, int] | None:
@@ -108,7 +113,8 @@ class Lanes:
         self._exhausted[cls] = exhausted
 
     def _spoken_for(self, key: int) -> bool:
-        return key in self._withheld or seq_of(key) in self.flights or seq_of(key) in self._poison
+        seq = seq_of(key)
+        return key in self._withheld or seq in self.flights or seq in self._out or seq in self._poison
 
     # --- what is rewritten or shed meanwhile --------------------------------------------------------------------------
 
@@ -122,11 +128,7 @@ class Lanes:
         released = set(keys)
         self._withheld -= released
         for cls in {class_of(key) for key in released}:
-            first = min(key for key in released if class_of(key) is cls)
-            if self._cursor[cls] >= first:
-                self._cursor[cls] = first - 1
-                self._backlog[cls].clear()
-            self._exhausted[cls] = False
+            self._rewind(cls, min(key for key in released if class_of(key) is cls))
 
     def forget(self, keys: Iterable[int]) -> None:
         """Send none of these batches any more: they are gone. What comes of those on their way changes nothing."""
@@ -144,33 +146,66 @@ class Lanes:
 
     def choose(self, at_s: float) -> Choice | None:
         """Take the next batch to publish; None while nothing may go."""
-        if self._unacknowledged >= self._window:
+        if len(self._out) >= self._window:
             return None
-        choice = self._choose_alarm(at_s)
-        if choice is None and len(self.flights) < self._horizon:
-            choice = self._choose_again(at_s) or self._choose_fresh(at_s) or self._choose_backlog()
+        room = len(self.flights) < self._horizon
+        choice = self._choose_alarm(at_s) or self._choose_swallowed(at_s)
+        if choice is None and room:
+            choice = self._choose_fresh(at_s)
+        if choice is None and sum(self._out.values()) < max(1, self._window // 2):
+            choice = self._choose_overdue(at_s) or (self._choose_backlog() if room else None)
         if choice is not None:
             self._depart(choice, at_s)
         return choice
 
     def _choose_alarm(self, at_s: float) -> Choice | None:
+        for flight in self._swallowed():
+            if class_of(flight.batch.key) is ReadingClass.ALARM:
+                return self._again_at(flight, at_s)
+        for flight in self._overdue(at_s):
+            if class_of(flight.batch.key) is ReadingClass.ALARM:
+                return Choice(flight.batch, fresh=False)
         alarms = self._backlog[ReadingClass.ALARM]
         if alarms:
             return Choice(alarms.popleft(), fresh=False)
         return self._take_fresh(ReadingClass.ALARM, at_s)
 
-    def _choose_again(self, at_s: float) -> Choice | None:
-        """Send again what the link swallowed, and what the NOC has not confirmed in time."""
-        while self._again:
-            flight = self._again.popleft()
-            if seq_of(flight.batch.key) in self.flights:
-                return Choice(flight.batch, fresh=flight.fresh)
+    def _choose_swallowed(self, at_s: float) -> Choice | None:
+        """Send again what the link swallowed while it was fresh."""
+        for flight in self._swallowed():
+            if self._is_fresh(flight, at_s):
+                return self._again_at(flight, at_s)
+        return None
+
+    def _choose_overdue(self, at_s: float) -> Choice | None:
+        """Send again what else the link swallowed, and what the NOC has not confirmed in time."""
+        for flight in self._swallowed():
+            return self._again_at(flight, at_s)
+        for flight in self._overdue(at_s):
+            return Choice(flight.batch, fresh=False)
+        return None
+
+    def _swallowed(self) -> list[Flight]:
+        """Give what the broker never took, less what was confirmed or set aside all the same."""
+        if self._again:
+            self._again = deque(f for f in self._again if self.flights.get(seq_of(f.batch.key)) is f)
+        return list(self._again)
+
+    def _overdue(self, at_s: float) -> Iterator[Flight]:
+        """Give what the broker took too long ago, longest first."""
         for flight in self.flights.values():
             if at_s - flight.since_s < self._resend_s:
-                return None
+                return
             if flight.acknowledged:
-                return Choice(flight.batch, fresh=False)
-        return None
+                yield flight
+
+    def _again_at(self, flight: Flight, at_s: float) -> Choice:
+        self._again.remove(flight)
+        return Choice(flight.batch, fresh=self._is_fresh(flight, at_s))
+
+    @staticmethod
+    def _is_fresh(flight: Flight, at_s: float) -> bool:
+        return flight.fresh and at_s - flight.since_s <= FRESH_S
 
     def _choose_fresh(self, at_s: float) -> Choice | None:
         for cls in ReadingClass:
@@ -183,14 +218,13 @@ class Lanes:
         queue = self._fresh[cls]
         while queue:
             batch, since_s = queue.popleft()
-            if at_s - since_s <= FRESH_S:
-                return Choice(batch, fresh=True)
+            fresh = at_s - since_s <= FRESH_S
+            if fresh or cls is ReadingClass.ALARM:
+                return Choice(batch, fresh=fresh)
             self._fall_back(batch)
         return None
 
     def _choose_backlog(self) -> Choice | None:
-        if self._backlog_unacknowledged >= max(1, self._window // 2):
-            return None
         for cls in ReadingClass:
             if self._backlog[cls]:
                 return Choice(self._backlog[cls].popleft(), fresh=False)
@@ -203,26 +237,22 @@ class Lanes:
         before = self.flights.pop(seq, None)
         attempts = before.attempts + 1 if before else 1
         self.flights[seq] = Flight(choice.batch, choice.fresh, at_s, attempts=attempts)
-        self._unacknowledged += 1
-        self._backlog_unacknowledged += not choice.fresh
+        self._out[seq] = not choice.fresh and class_of(choice.batch.key) is not ReadingClass.ALARM
 
     # --- what comes back ----------------------------------------------------------------------------------------------
 
     def acknowledged(self, key: int) -> None:
         """The broker took it: a place in the window is free."""
+        self._out.pop(seq_of(key), None)
         flight = self.flights.get(seq_of(key))
-        if flight is not None and not flight.acknowledged:
+        if flight is not None:
             flight.acknowledged = True
-        self._unacknowledged -= 1
-        if flight is None or not flight.fresh:
-            self._backlog_unacknowledged = max(0, self._backlog_unacknowledged - 1)
 
     def returned(self, key: int) -> None:
         """The broker did not take it, or had nobody to give it to: a place in the window is free, and it goes again."""
-        self.acknowledged(key)
+        self._out.pop(seq_of(key), None)
         flight = self.flights.get(seq_of(key))
         if flight is not None:
-            flight.acknowledged = False
             self._again.append(flight)
 
     def confirmed(self, first: int, last: int) -> list[Flight]:
@@ -240,7 +270,7 @@ class Lanes:
 
     def disconnected(self) -> None:
         """The link is gone: what the broker had not taken goes first on the next one."""
-        self._unacknowledged = self._backlog_unacknowledged = 0
+        self._out.clear()
         self._again = deque(flight for flight in self.flights.values() if not flight.acknowledged)
 
     def urgent(self) -> bool:
@@ -250,5 +280,6 @@ class Lanes:
     def next_resend_s(self) -> float | None:
         """Say when the oldest confirmation falls due; None when nothing is on its way."""
         for flight in self.flights.values():
-            return flight.since_s + self._resend_s
+            if flight.acknowledged:
+                return flight.since_s + self._resend_s
         return None
