@@ -100,7 +100,7 @@ def encode(items: Iterable[Item]) -> bytes:
             else (m.code, m.unit, m.value.as_tuple().exponent)
             for m in reading.measurements
         )
-        key = (item.device, index, reading.cls, reading.quality, reading.stored, reading.user, shape)
+        key = (item.device, index, int(reading.cls), int(reading.quality), reading.stored, reading.user, shape)
         groups.setdefault(key, []).append((at_ms, item))
     body: dict[str, Any] = {"c": clocks.entries}
     if groups:
@@ -112,9 +112,9 @@ def encode(items: Iterable[Item]) -> bytes:
 
 def _encode_group(key: tuple[Any, ...], rows: Sequence[tuple[int, ReceivedReading]]) -> dict[str, Any]:
     device, index, cls, quality, stored, user, shape = key
-    group: dict[str, Any] = {"d": device, "k": int(cls), "c": index, "m": [list(column) for column in shape]}
+    group: dict[str, Any] = {"d": device, "k": cls, "c": index, "m": [list(column) for column in shape]}
     if quality:
-        group["q"] = int(quality)
+        group["q"] = quality
     if stored:
         group["b"] = True
     if user is not None:
