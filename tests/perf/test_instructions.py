@@ -92,7 +92,7 @@ async def test_taking_a_reading_in(tmp_path: Path) -> None:
         within(586, instructions(lambda: run_through(room.intake.take(DEVICES[0], one, stamp))))
 
 
-@pytest.mark.parametrize(("items", "budget"), [(SECOND, 5318), (HUNDRED, 33_930)])
+@pytest.mark.parametrize(("items", "budget"), [(SECOND, 4773), (HUNDRED, 30_527)])
 def test_encoding_and_sealing(items: list[ReceivedReading], budget: int) -> None:
     within(budget, instructions(lambda: sealed(items)))
 
