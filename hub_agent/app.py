@@ -82,5 +82,6 @@ async def running(
                 for task in running_sources:
                     task.cancel()
         await parts.intake.drain()
+        await parts.keep_time()
         for task in (*tasks, intake_task):
             task.cancel()

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
-from hub_agent import identity, mqtt, seal, tls, trust
+from hub_agent import gaps, identity, mqtt, seal, tls, trust
 from hub_agent.alarms.alarm import AlarmEvent
 from hub_agent.alarms.annunciator import Annunciator, Output
 from hub_agent.alarms.device_watch import Cadence
@@ -30,13 +30,13 @@ from hub_agent.commands.verify import Context
 from hub_agent.config import Config, Device
 from hub_agent.devices.link import Connector
 from hub_agent.devices.runner import DeviceState, Outlet, Runner
-from hub_agent.driver import Driver
+from hub_agent.driver import Driver, SerialLink
 from hub_agent.errors import HubError
 from hub_agent.forwarder import Forwarder, Policy, Trouble
 from hub_agent.health import RELEASE, Health, Uplink, status
 from hub_agent.intake import COMMIT_S, STATE, Intake
 from hub_agent.logs import get_logger
-from hub_agent.model import ClockState, ReadingClass, Stamp
+from hub_agent.model import ClockState, Reading, ReadingClass, Stamp
 from hub_agent.orders import Orders
 from hub_agent.outbox import ledger
 from hub_agent.outbox.ledger import CommandLedger
@@ -51,6 +51,8 @@ from hub_agent.wire import Event
 _log = get_logger("app")
 
 SETTLE_S: Final = 60.0
+ALIVE: Final = "alive"
+"""The name, among the outbox's local state, of the newest instant that is known of this life."""
 
 T = TypeVar("T")
 
@@ -136,16 +138,28 @@ class Builder:
         self.config.hub.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Store(self.config.hub.state_dir / "outbox.db", os.urandom(16))
 
+    def cadence(self, device: Device) -> Cadence:
+        """Say how often a device is due: by its configuration, else by its driver."""
+        driver = self.registry.drivers.get(device.driver)
+        return Cadence(device.cadence_s or (driver.cadence_s if driver else None), device.tolerance)
+
     def book(self) -> AlarmBook:
         """Make the alarm book from the file's limits and devices."""
-        devices = {}
-        for device in self.config.devices:
-            driver = self.registry.drivers.get(device.driver)
-            cadence_s = device.cadence_s or (driver.cadence_s if driver else None)
-            devices[device.name] = Cadence(cadence_s, device.tolerance)
+        devices = {device.name: self.cadence(device) for device in self.config.devices}
         return AlarmBook(
             self.config.alarm_limits(), devices, self.clock.stamp(), escalate_s=self.config.annunciator.escalate_s
         )
+
+    def gaps(self) -> gaps.Gaps:
+        """Make what follows the devices that are due at intervals."""
+        expected = {}
+        for device in self.config.devices:
+            patience_ns = self.cadence(device).patience_ns()
+            driver = self.registry.drivers.get(device.driver)
+            if patience_ns is not None and driver is not None:
+                away: Any = "unplugged" if isinstance(driver.link, SerialLink) else "out_of_range"
+                expected[device.name] = gaps.Expected(patience_ns / 1e9, away)
+        return gaps.Gaps(expected, self.clock.stamp())
 
     def profile(self) -> mqtt.Profile:
         """Say how to connect to the broker."""
@@ -190,6 +204,7 @@ class Parts:
         self._outbox = outbox
         self._book = book
         self._clock_watch = ClockWatch()
+        self._gaps = build.gaps()
         self._ledger = CommandLedger(self._on_connection)
         self._annunciator = Annunciator(
             outputs,
@@ -272,6 +287,9 @@ class Parts:
         floor = await self._outbox.state("floor")
         if floor is not None:
             self._build.floor.raise_to(int.from_bytes(floor, "big"))
+        alive = await self._outbox.state(ALIVE)
+        if alive is not None and (gap := gaps.hub_off(gaps.from_bytes(alive), self._clock.stamp())):
+            self.intake.note(gap)
         alarms = await self._outbox.state(STATE)
         if alarms is not None:
             self.intake.raise_now(self._book.restore(json.loads(alarms), self._clock.stamp()))
@@ -310,10 +328,11 @@ class Parts:
         except HubError as error:
             state.state, state.why = "parked", str(error)
             self.devices[device.name] = state
+            self._gaps.park(device.name)
             _log.error("device_parked", device=device.name, driver=device.driver, why=str(error))
             self._technical("device_parked", {"device": device.name, "why": str(error)})
             return None
-        outlet = Outlet(self.intake.take, self._rejected, self._device_event, self._connection)
+        outlet = Outlet(self._take, self._rejected, self._device_event, self._connection)
         runner = Runner(device.name, driver, device.options, connector, self._clock, outlet)
         self.devices[device.name] = runner.state
         return runner
@@ -324,9 +343,15 @@ class Parts:
         def failed(error: BaseException) -> None:
             if isinstance(error, HubError) and error.retry == "never":
                 runner.park(str(error))
+                self._gaps.park(runner.name)
                 self._technical("device_parked", {"device": runner.name, "why": str(error)})
 
         await keep_running(runner.name, runner.run, clock=self._clock, cap_s=lambda: 10.0, on_failure=failed)
+
+    async def _take(self, device: str, reading: Reading, stamp: Stamp) -> bool:
+        if not reading.stored and (gap := self._gaps.heard(device, stamp)):
+            self.intake.note(gap)
+        return await self.intake.take(device, reading, stamp)
 
     def _rejected(self, device: str, reason: str, data: bytes) -> None:
         event = Event("rejected", self._clock.stamp(), {"device": device, "reason": reason, "bytes": data})
@@ -338,6 +363,7 @@ class Parts:
 
     def _connection(self, device: str, up: bool, why: str) -> None:  # noqa: FBT001 - the outlet's protocol
         _log.info("device_connected" if up else "device_lost", device=device, why=why)
+        self._gaps.link(device, connected=up)
         stamp = self._clock.stamp()
         self.intake.raise_now(self._book.technical("link_lost", device, stamp, active=not up and why != "finished"))
 
@@ -430,15 +456,27 @@ class Parts:
         """Settle the outbox now and then, watch the clock, persist the floor."""
         settled_s = self._clock.monotonic_s()
         while True:
-            self._watch_clock(self._clock.stamp())
+            stamp = self._clock.stamp()
+            self._watch_clock(stamp)
+            for gap in self._gaps.tick(stamp):
+                self.intake.note(gap)
             self._announce()
             now_s = self._clock.monotonic_s()
             if now_s - settled_s >= SETTLE_S:
                 settled_s = now_s
                 await self._outbox.settle()
-                await self._outbox.save("floor", self._build.floor.persistable())
+                await self.keep_time()
                 await self._on_connection(partial(ledger.prune, now=self._build.floor.now()))
             await asyncio.sleep(1.0)
+
+    async def keep_time(self) -> None:
+        """Make durable what the next life must know of the time: the floor, and until when this one was alive.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
+        stamp = self._clock.stamp()
+        await self._outbox.commit({}, state={"floor": self._build.floor.persistable(), ALIVE: gaps.to_bytes(stamp)})
 
     def _watch_clock(self, stamp: Stamp) -> None:
         """Say how good the clock is: what was stamped before it was is dated by this record at the NOC."""
