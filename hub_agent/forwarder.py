@@ -6,6 +6,7 @@ Never: reads a device, judges, deletes an unconfirmed batch, or waits for the br
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,13 +17,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hub_agent.clock import Clock
 from hub_agent.envelope import open_confirmation, parse_batch
 from hub_agent.errors import DeliveryError, SealError
-from hub_agent.lanes import Choice, Flight, Lanes
+from hub_agent.flights import Choice, Flight
+from hub_agent.lanes import Lanes
 from hub_agent.latency import Latency
 from hub_agent.logs import get_logger
 from hub_agent.model import ReadingClass
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
 from hub_agent.outbox.outbox import Committed, Outbox
 from hub_agent.outbox.store import class_of, seq_of
+from hub_agent.pace import Pace
 from hub_agent.telling import Telling
 from hub_agent.topics import Topics
 
@@ -59,12 +62,16 @@ class Policy:
         on_no_subscribers: whether "no matching subscribers" counts as taken (``accept``) or as not taken (``hold``).
         resend_s: how long to wait for a confirmation.
         window: PUBACKs that may be outstanding.
+        drain_bytes_s: the most that backlog may send a second; None: as much as the link takes.
+        drain_spread_s: the longest that a drain may be put off after an outage, so that a fleet does not come at once.
     """
 
     confirm: Literal["noc", "broker"] = "noc"
     on_no_subscribers: Literal["hold", "accept"] = "hold"
     resend_s: float = 10.0
     window: int = 20
+    drain_bytes_s: float | None = None
+    drain_spread_s: float = 30.0
 
 
 @dataclass(slots=True)
@@ -98,10 +105,10 @@ class Forwarder:
         confirmation_keys: the NOC's Ed25519 keys whose word lets a batch go.
         policy: see :class:`Policy`.
         clock: monotonic time.
-        on_event: is told (code, fields) of what the NOC's technicians should know; never blocks.
         on_trouble: is told (code, active) when the broker begins and ceases to refuse what is sent.
         on_event: is told (code, fields) of what the NOC's technicians should know, each code seldom; never blocks.
         on_noc_time: is told the NOC's signed wall clock (ns), for the clock floor.
+        draw: gives this hub's share of a spread, 0 to 1, anew each time.
     """
 
     def __init__(
@@ -114,19 +121,22 @@ class Forwarder:
         on_event: Callable[[str, dict[str, Any]], None],
         on_trouble: Callable[[Trouble, bool], None],
         on_noc_time: Callable[[int], None] = lambda _wall_ns: None,
+        draw: Callable[[], float] = random.random,
     ) -> None:
         self._outbox = outbox
         self._topics = topics
         self._confirmation_keys = tuple(confirmation_keys)
         self._policy = policy
         self._clock = clock
-        self._on_event = on_event
         self._on_trouble = on_trouble
         self._trouble: Trouble | None = None
         self._probe_at_s = 0.0
         self._on_event = Telling(on_event, clock.monotonic_s)
         self._on_noc_time = on_noc_time
-        self.lanes = Lanes(policy.window, resend_s=policy.resend_s)
+        self._draw = draw
+        self._lost_s: float | None = None
+        pace = Pace(policy.drain_bytes_s, policy.drain_spread_s)
+        self.lanes = Lanes(policy.window, resend_s=policy.resend_s, pace=pace)
         self.figures = Figures()
         self._wake = asyncio.Event()
         self._announced: set[bytes] = set()
@@ -150,6 +160,8 @@ class Forwarder:
         self._announced.clear()
         self._pubacks.clear()
         self._wake.set()
+        now_s = self._clock.monotonic_s()
+        self.lanes.connected(now_s, 0.0 if self._lost_s is None else now_s - self._lost_s, self._draw())
         link.closed.add_done_callback(lambda _why: self._wake.set())
         try:
             while True:
@@ -158,7 +170,9 @@ class Forwarder:
                 await self._send_what_may_go(link)
                 await self._wait(link)
         finally:
-            self.lanes.disconnected()
+            self._lost_s = self._clock.monotonic_s()
+            for flight in self.lanes.disconnected(self._lost_s):
+                self._report(flight.batch.key, "kills_the_link")
 
     async def _send_what_may_go(self, link: Publisher) -> None:
         while len(self._pubacks) < self._policy.window:  # epoch records count too: paho holds no more than the window
@@ -195,7 +209,7 @@ class Forwarder:
         future = link.publish(topic, batch.envelope)
         now_s = self._clock.monotonic_s()
         self._pubacks[future] = now_s
-        future.add_done_callback(partial(self._answered, choice))
+        future.add_done_callback(partial(self._answered, choice, now_s))
         if choice.fresh:
             for received_ns in batch.received_ns:
                 self.figures.published[cls].add(now_s - received_ns / 1e9)
@@ -222,25 +236,27 @@ class Forwarder:
             self._announced.clear()
             self._begin("uplink_refused")
 
-    def _answered(self, choice: Choice, future: "asyncio.Future[Any]") -> None:
+    def _answered(self, choice: Choice, since_s: float, future: "asyncio.Future[Any]") -> None:
         """Book a PUBACK. Runs on the event loop."""
         self._pubacks.pop(future, None)
         if future.cancelled() or future.exception() is not None:
             return  # the link is gone; what was not acknowledged goes again on the next one
         key, reason = choice.batch.key, future.result()
+        now_s = self._clock.monotonic_s()
+        answered = partial(self.lanes.acknowledged, choice, now_s - since_s, now_s)
         self._wake.set()
         if reason is not None and reason.value == _PACKET_TOO_LARGE:
-            self.lanes.acknowledged(key)
+            answered()
             self._put_aside(key, "too_large_for_the_broker")
         elif reason is not None and reason.is_failure:
             self.figures.refused += 1
-            self.lanes.returned(key)
+            answered(taken=False)
             self._begin("uplink_refused")
         elif reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._holds:
-            self.lanes.returned(key)
+            answered(taken=False)
             self._begin("no_subscribers")
         else:
-            self.lanes.acknowledged(key)
+            answered()
             self._end()
             if self._policy.confirm == "broker":
                 self._confirmed(seq_of(key), seq_of(key))
@@ -268,9 +284,9 @@ class Forwarder:
         """Sleep until there may be something to send, a timer is due, or the link is gone."""
         now_s = self._clock.monotonic_s()
         due_s = now_s + 1.0
-        resend_s = self.lanes.next_resend_s()
-        if resend_s is not None:
-            due_s = min(due_s, max(resend_s, now_s + 0.05))
+        next_s = self.lanes.next_s(now_s)
+        if next_s is not None:
+            due_s = min(due_s, max(next_s, now_s + 0.05))
         if self._trouble is not None:
             due_s = min(due_s, max(self._probe_at_s, now_s))
         oldest_s = min(self._pubacks.values(), default=now_s)
@@ -309,8 +325,8 @@ class Forwarder:
         self._wake.set()
 
     def _confirmed(self, first: int, last: int) -> None:
-        flights = self.lanes.confirmed(first, last)
         now_s = self._clock.monotonic_s()
+        flights = self.lanes.confirmed(first, last, now_s)
         self.figures.last_confirmed_s = now_s
         for flight in flights:
             self.figures.confirmed += flight.batch.items
@@ -332,7 +348,10 @@ class Forwarder:
 
     def _put_aside(self, key: int, code: str) -> None:
         """Keep a batch that nobody takes, but stop sending it; a person must look."""
-        self.figures.refused += 1
         self.lanes.set_aside(key)
+        self._report(key, code)
+
+    def _report(self, key: int, code: str) -> None:
+        self.figures.refused += 1
         _log.error("batch_refused", seq=seq_of(key), code=code)
         self._on_event("batch_refused", {"seq": seq_of(key), "code": code})

@@ -1,46 +1,30 @@
 """Which batch goes next: pure.
 
-Owns: the order of sending, what is on its way, and what must be sent again.
+Owns: the order of sending.
 Never: reads the database, publishes, or reads a clock; time and rows are arguments.
 
-Order: alarms, old or new; then fresh batches, most valuable class first; then the backlog, most valuable class first,
-oldest first, and never with more than half of the window. A batch is fresh while it waits in RAM, which holds a bounded
-number; the rest are found again in the outbox by a cursor for each class. ``sent`` is not ``delivered``: a batch leaves
-only when the NOC confirms it.
+Order: alarms, new before old; then what must go again; then fresh batches, most valuable class first; then the backlog,
+most valuable class first, oldest first, never with more than half of the window, and as the link bears (``pace``). A
+batch is fresh while it waits in RAM, which holds a bounded number; the rest are found again in the outbox by a cursor
+for each class. ``sent`` is not ``delivered``: a batch leaves only when the NOC confirms it (``flights``).
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
+from hub_agent.flights import Choice, Flight, Flights
 from hub_agent.model import ReadingClass
 from hub_agent.outbox.outbox import Committed
 from hub_agent.outbox.store import class_of, key_of, seq_of
+from hub_agent.pace import Pace
 
 FRESH_S: Final = 30.0
 """A batch older than this is backlog, whatever it holds: the promise is 30 seconds."""
 FRESH_BATCHES: Final = 64
 """Fresh batches a class holds in RAM; older ones wait in the outbox alone."""
-
-
-@dataclass(slots=True)
-class Flight:
-    """A batch that was handed to the broker and is not confirmed."""
-
-    batch: Committed
-    fresh: bool
-    since_s: float
-    acknowledged: bool = False
-    attempts: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What to send now."""
-
-    batch: Committed
-    fresh: bool
+HORIZON_BYTES: Final = 4 * 1024 * 1024
+"""What unconfirmed batches may take of the RAM."""
 
 
 class Lanes:
@@ -51,21 +35,18 @@ class Lanes:
         horizon: batches that may be unconfirmed; beyond it only alarms go, so that a NOC that is down is not
             flooded through a broker that is up.
         resend_s: how long to wait for the NOC's confirmation.
+        pace: the room for backlog.
     """
 
-    def __init__(self, window: int = 20, horizon: int = 512, resend_s: float = 10.0) -> None:
+    def __init__(self, window: int = 20, horizon: int = 512, resend_s: float = 10.0, pace: Pace | None = None) -> None:
         self._window = window
         self._horizon = horizon
-        self._resend_s = resend_s
         self._fresh: dict[ReadingClass, deque[tuple[Committed, float]]] = {cls: deque() for cls in ReadingClass}
         self._backlog: dict[ReadingClass, deque[Committed]] = {cls: deque() for cls in ReadingClass}
         self._cursor: dict[ReadingClass, int] = {cls: key_of(cls, 0) for cls in ReadingClass}
         self._exhausted: dict[ReadingClass, bool] = dict.fromkeys(ReadingClass, False)
-        self._again: deque[Flight] = deque()
-        self._poison: set[int] = set()
-        self.flights: OrderedDict[int, Flight] = OrderedDict()
-        self._unacknowledged = 0
-        self._backlog_unacknowledged = 0
+        self.flights = Flights(resend_s)
+        self.pace = pace or Pace()
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 
@@ -76,13 +57,13 @@ class Lanes:
             queue = self._fresh[cls]
             queue.append((batch, at_s))
             if len(queue) > FRESH_BATCHES:
-                self._fall_back(queue.popleft()[0])
+                self._reread(queue.popleft()[0].key)
 
-    def _fall_back(self, batch: Committed) -> None:
+    def _reread(self, key: int) -> None:
         """Leave a batch to the outbox: the cursor of its class will come by."""
-        cls = class_of(batch.key)
-        if self._cursor[cls] >= batch.key:
-            self._cursor[cls] = batch.key - 1
+        cls = class_of(key)
+        if self._cursor[cls] >= key:
+            self._cursor[cls] = key - 1
             self._backlog[cls].clear()
         self._exhausted[cls] = False
 
@@ -102,7 +83,7 @@ class Lanes:
         held = {batch.key for batch, _ in self._fresh[cls]}
         for row in rows:
             self._cursor[cls] = row.key
-            if row.key not in held and seq_of(row.key) not in self.flights and seq_of(row.key) not in self._poison:
+            if row.key not in held and seq_of(row.key) not in self.flights:
                 self._backlog[cls].append(row)
         self._exhausted[cls] = exhausted
 
@@ -110,33 +91,29 @@ class Lanes:
 
     def choose(self, at_s: float) -> Choice | None:
         """Take the next batch to publish; None while nothing may go."""
-        if self._unacknowledged >= self._window:
+        flights = self.flights
+        for key in flights.back(at_s):
+            self._reread(key)
+        if flights.unacknowledged >= self._window or flights.trial:
             return None
-        choice = self._choose_alarm(at_s)
-        if choice is None and len(self.flights) < self._horizon:
-            choice = self._choose_again(at_s) or self._choose_fresh(at_s) or self._choose_backlog()
+        choice = self._choose_alarm(at_s) or flights.again(at_s)
+        if choice is None and len(flights) < self._horizon and flights.bytes < HORIZON_BYTES:
+            choice = self._choose_fresh(at_s)
+        if choice is None:
+            choice = flights.suspect()
+        if choice is None and len(flights) < self._horizon and flights.bytes < HORIZON_BYTES:
+            choice = self._choose_backlog(at_s)
         if choice is not None:
-            self._depart(choice, at_s)
+            flights.depart(choice, at_s)
+            if not choice.fresh:
+                self.pace.sent(len(choice.batch.envelope), at_s)
         return choice
 
     def _choose_alarm(self, at_s: float) -> Choice | None:
-        alarms = self._backlog[ReadingClass.ALARM]
-        if alarms:
-            return Choice(alarms.popleft(), fresh=False)
-        return self._take_fresh(ReadingClass.ALARM, at_s)
-
-    def _choose_again(self, at_s: float) -> Choice | None:
-        """Send again what the link swallowed, and what the NOC has not confirmed in time."""
-        while self._again:
-            flight = self._again.popleft()
-            if seq_of(flight.batch.key) in self.flights:
-                return Choice(flight.batch, fresh=flight.fresh)
-        for flight in self.flights.values():
-            if at_s - flight.since_s < self._resend_s:
-                return None
-            if flight.acknowledged:
-                return Choice(flight.batch, fresh=False)
-        return None
+        choice = self._take_fresh(ReadingClass.ALARM, at_s)
+        if choice is None and self._backlog[ReadingClass.ALARM]:
+            choice = Choice(self._backlog[ReadingClass.ALARM].popleft(), fresh=False)
+        return choice
 
     def _choose_fresh(self, at_s: float) -> Choice | None:
         for cls in ReadingClass:
@@ -151,70 +128,61 @@ class Lanes:
             batch, since_s = queue.popleft()
             if at_s - since_s <= FRESH_S:
                 return Choice(batch, fresh=True)
-            self._fall_back(batch)
+            self._reread(batch.key)
         return None
 
-    def _choose_backlog(self) -> Choice | None:
-        if self._backlog_unacknowledged >= max(1, self._window // 2):
+    def _choose_backlog(self, at_s: float) -> Choice | None:
+        if self.flights.backlog_unacknowledged >= max(1, self._window // 2):
             return None
         for cls in ReadingClass:
             if self._backlog[cls]:
+                if not self.pace.may_go(len(self._backlog[cls][0].envelope), at_s):
+                    return None
                 return Choice(self._backlog[cls].popleft(), fresh=False)
             if not self._exhausted[cls]:
                 return None  # more valuable batches may be in the outbox: read first
         return None
 
-    def _depart(self, choice: Choice, at_s: float) -> None:
-        seq = seq_of(choice.batch.key)
-        before = self.flights.pop(seq, None)
-        attempts = before.attempts + 1 if before else 1
-        self.flights[seq] = Flight(choice.batch, choice.fresh, at_s, attempts=attempts)
-        self._unacknowledged += 1
-        self._backlog_unacknowledged += not choice.fresh
-
     # --- what comes back ----------------------------------------------------------------------------------------------
 
-    def acknowledged(self, key: int) -> None:
-        """The broker took it: a place in the window is free."""
-        flight = self.flights.get(seq_of(key))
-        if flight is not None and not flight.acknowledged:
-            flight.acknowledged = True
-        self._unacknowledged -= 1
-        if flight is None or not flight.fresh:
-            self._backlog_unacknowledged = max(0, self._backlog_unacknowledged - 1)
+    def acknowledged(self, choice: Choice, took_s: float, at_s: float, *, taken: bool = True) -> None:
+        """The broker has answered: a place in the window is free.
 
-    def returned(self, key: int) -> None:
-        """The broker did not take it, or had nobody to give it to: a place in the window is free, and it goes again."""
-        self.acknowledged(key)
-        flight = self.flights.get(seq_of(key))
-        if flight is not None:
-            flight.acknowledged = False
-            self._again.append(flight)
+        Args:
+            choice: what was published.
+            took_s: how long its PUBACK took.
+            at_s: now.
+            taken: False where the broker said no, or had nobody to give it to: it goes again.
+        """
+        (self.flights.acknowledged if taken else self.flights.returned)(choice)
+        size = len(choice.batch.envelope)
+        if not choice.fresh:
+            self.pace.returned(size)
+        self.pace.timed(size, took_s, at_s, backlog=not choice.fresh)
 
-    def confirmed(self, first: int, last: int) -> list[Flight]:
+    def confirmed(self, first: int, last: int, at_s: float) -> list[Flight]:
         """The NOC has these batch numbers: give those that were on their way, oldest first."""
-        if last - first < len(self.flights):
-            found = [seq for seq in range(first, last + 1) if seq in self.flights]
-        else:
-            found = sorted(seq for seq in self.flights if first <= seq <= last)
-        return [self.flights.pop(seq) for seq in found]
+        return self.flights.confirmed(first, last, at_s)
 
     def set_aside(self, key: int) -> None:
-        """Never send this batch again by itself: it was refused, or it kills the link."""
-        self._poison.add(seq_of(key))
-        self.flights.pop(seq_of(key), None)
+        """Never send this batch again by itself: it was refused."""
+        self.flights.set_aside(key)
 
-    def disconnected(self) -> None:
-        """The link is gone: what the broker had not taken goes first on the next one."""
-        self._unacknowledged = self._backlog_unacknowledged = 0
-        self._again = deque(flight for flight in self.flights.values() if not flight.acknowledged)
+    def connected(self, at_s: float, outage_s: float, share: float) -> None:
+        """Begin on a new link, after an outage; ``share``: 0 to 1, this hub's draw among the fleet."""
+        self.pace.connected(at_s, outage_s, share)
+
+    def disconnected(self, at_s: float) -> list[Flight]:
+        """The link is gone: what the broker had not taken goes first on the next one; give what is set aside."""
+        return self.flights.disconnected(at_s)
 
     def urgent(self) -> bool:
         """Say whether something fresh or unsent waits, so that reconnecting must not take its time."""
-        return bool(self._again) or any(self._fresh.values())
+        return self.flights.waiting() or any(self._fresh.values())
 
-    def next_resend_s(self) -> float | None:
-        """Say when the oldest confirmation falls due; None when nothing is on its way."""
-        for flight in self.flights.values():
-            return flight.since_s + self._resend_s
-        return None
+    def next_s(self, at_s: float) -> float | None:
+        """Say when time alone lets something go; None when it will not."""
+        dues = [due_s for due_s in (self.flights.due_s(at_s),) if due_s is not None]
+        if any(self._backlog.values()) and self.pace.next_s() > at_s:
+            dues.append(self.pace.next_s())
+        return min(dues, default=None)
