@@ -14,11 +14,10 @@ from functools import partial
 from typing import Final
 
 from hub_agent.alarms.annunciator import Output
+from hub_agent.builder import Builder
 from hub_agent.clock import Clock, SystemClock
 from hub_agent.config import Config
-from hub_agent.outbox.box import LocalBox
-from hub_agent.outbox.outbox import Outbox
-from hub_agent.parts import Agent, Builder, OpenWays, Parts
+from hub_agent.parts import Agent, OpenWays, Parts
 from hub_agent.registry import Registry
 from hub_agent.supervise import Progress, feed_watchdog, notify
 
@@ -52,12 +51,12 @@ async def running(
     clock = clock or SystemClock(config.hub.timezone)
     build = Builder(config, registry, clock)
     async with AsyncExitStack() as stack:
-        outbox = Outbox(build.store(), build.sealer, LocalBox(build.key), clock)
+        outbox = build.outbox()
         stack.push_async_callback(outbox.close)
         book = build.book()
         parts = Parts(build, outbox, book, outputs)
         await parts.restore()
-        ways = await stack.enter_async_context(open_ways(config, clock, parts.radio_event))
+        ways = await stack.enter_async_context(open_ways(config, clock, parts.reporter.radio))
         runners = [runner for device in config.devices if (runner := parts.runner(device, ways)) is not None]
         progress = Progress(clock)
         sinks = await stack.enter_async_context(asyncio.TaskGroup())
@@ -66,6 +65,7 @@ async def running(
             sinks.create_task(parts.broker().run(partial(progress.show, "uplink")), name="uplink"),
             sinks.create_task(parts.desk.run(), name="commands"),
             sinks.create_task(parts.keep_house(), name="housekeeping"),
+            sinks.create_task(parts.salvage(), name="salvage"),
             sinks.create_task(feed_watchdog(progress), name="watchdog"),
         ]
         progress.expect("intake", _INTAKE_S)
@@ -74,7 +74,7 @@ async def running(
             running_sources = [sources.create_task(ways.run(), name="radio")]
             running_sources += [sources.create_task(parts.keep(runner), name=runner.name) for runner in runners]
             notify("READY=1")
-            parts.started()
+            parts.reporter.started()
             try:
                 yield parts.agent
             finally:

@@ -239,6 +239,7 @@ class Driver:
         session: makes a fresh session for a connection from the device's options.
         commands: names that ``Session.command`` understands.
         options: keys the configuration may set, with what each does.
+        example: options that make a working session, for tools and tests; empty unless the driver needs some.
         cadence_s: how often a reading is expected while it is in use; None for devices used now and then.
         level: the rung of the ladder: decoded, verified (on hardware), complete.
         quirks: what to know, one sentence each.
@@ -251,6 +252,7 @@ class Driver:
     session: SessionFactory
     commands: frozenset[str] = frozenset()
     options: Mapping[str, str] = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
     cadence_s: float | None = None
     level: Literal["decoded", "verified", "complete"] = "decoded"
     quirks: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ Signatures (Ed25519, RFC 8032) cover a purpose string, so that none can stand in
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import cbor2
@@ -24,12 +24,18 @@ CHAIN_BYTES: Final = 16
 SEQ_END: Final = 1 << 53
 """Batch numbers stay below it: every language and database holds them exactly."""
 FIRST_LINK: Final = bytes(CHAIN_BYTES)
+COVERS_MAX: Final = 1024
+"""Ranges that one batch may cover: some 11 KiB of header at the most."""
 PLAIN: Final = 0
 DEFLATE: Final = 1
 
 SIGN_BATCH: Final = b"hub-agent batch v1\0"
 SIGN_EPOCH: Final = b"hub-agent epoch v1\0"
 _SIGN_CONFIRM: Final = b"hub-agent confirm v1\0"
+
+
+Ranges = tuple[tuple[int, int], ...]
+"""Ranges (first, last) of batch numbers, in order, none touching the next."""
 
 
 class Header(NamedTuple):
@@ -40,7 +46,8 @@ class Header(NamedTuple):
         hub_id: whose.
         journal: 16 bytes that name the life of one database file.
         seq: the batch's number in its journal, from 1.
-        span: how many numbers it stands for; the last is ``seq + span - 1``.
+        covers: ranges of earlier numbers that never come by themselves, since this batch stands for them: it holds what
+            they held (rewritten together while they waited), or, in class alarm, says that they were shed.
         cls: clinical class of all it holds.
         items: how many items it holds, so that loss can be counted without opening.
         epoch: 8 bytes that name the data key.
@@ -52,7 +59,7 @@ class Header(NamedTuple):
     hub_id: str
     journal: bytes
     seq: int
-    span: int
+    covers: Ranges
     cls: ReadingClass
     items: int
     epoch: bytes
@@ -75,13 +82,19 @@ def digest(envelope: bytes) -> bytes:
 
 
 def _array(data: bytes, length: int, what: str) -> list[Any]:
+    """Read an array that is encoded in the one shortest way.
+
+    Were there a second way, whoever carries a batch could give it another digest without breaking its signature.
+    """
     try:
         value = cbor2.loads(data)
-    except (cbor2.CBORDecodeError, ValueError, RecursionError) as error:
+        if not isinstance(value, list) or len(value) != length:
+            raise SealError(f"{what}: not an array of {length}")
+        if cbor2.dumps(value) != data:
+            raise SealError(f"{what}: not in the shortest form")
+    except (cbor2.CBORError, ValueError, TypeError, RecursionError) as error:
         raise SealError(f"{what}: not CBOR") from error
-    if not isinstance(value, list | tuple) or len(value) != length:
-        raise SealError(f"{what}: not an array of {length}")
-    return list(value)
+    return value
 
 
 def _check_types(values: Sequence[Any], types: Sequence[type], what: str) -> None:
@@ -102,6 +115,41 @@ def verify(key: Ed25519PublicKey, signature: bytes, message: bytes, what: str) -
         raise SealError(f"{what}: the signature does not hold") from error
 
 
+def merged(numbers: Iterable[int], ranges: Iterable[tuple[int, int]] = ()) -> Ranges:
+    """Gather batch numbers, and ranges of them, into the fewest ranges."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted([*((number, number) for number in numbers), *ranges]):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(last, found[-1][1])
+        else:
+            found.append((first, last))
+    return tuple(found)
+
+
+def count(ranges: Ranges) -> int:
+    """Count the numbers in ranges."""
+    return sum(last - first + 1 for first, last in ranges)
+
+
+def _ranges(value: Sequence[Any]) -> Ranges:
+    if len(value) > COVERS_MAX:
+        raise SealError("batch header: it covers too many ranges")
+    for pair in value:
+        if not isinstance(pair, list) or [type(number) for number in pair] != [int, int]:
+            raise SealError("batch header: what it covers are no ranges")
+    return tuple((first, last) for first, last in value)
+
+
+def _in_order(ranges: Ranges, end: int) -> bool:
+    """Tell whether ranges are whole, in order, apart from each other, and below ``end``."""
+    before = -1
+    for first, last in ranges:
+        if not before + 1 < first <= last < end:
+            return False
+        before = last
+    return True
+
+
 def parse_batch(envelope: bytes) -> Batch:
     """Read the clear parts of a batch without any key.
 
@@ -111,12 +159,13 @@ def parse_batch(envelope: bytes) -> Batch:
     parts = _array(envelope, 3, "batch")
     _check_types(parts, (bytes, bytes, bytes), "batch")
     fields = _array(parts[0], len(Header._fields), "batch header")
-    _check_types(fields, (int, str, bytes, int, int, int, int, bytes, bytes, int), "batch header")
+    _check_types(fields, (int, str, bytes, int, list, int, int, bytes, bytes, int), "batch header")
     if fields[0] != VERSION:
         raise SealError(f"batch: version {fields[0]} is not known here")
-    header = Header(*fields)
+    header = Header(*fields)._replace(covers=_ranges(fields[4]))
     if (
-        not (header.seq >= 1 and header.span >= 1 and header.seq + header.span <= SEQ_END)
+        not 1 <= header.seq < SEQ_END
+        or not _in_order(header.covers, header.seq)
         or header.cls not in set(ReadingClass)
         or not 0 <= header.items < SEQ_END
         or header.coding not in (PLAIN, DEFLATE)

@@ -70,6 +70,14 @@ class StorageError(HubError):
     retry = "slowly"
 
 
+class FullError(StorageError):
+    """There is no room: on the disk, or within the quota."""
+
+
+class DamagedError(StorageError):
+    """The card or the file is damaged: what it holds must be checked before it is believed again."""
+
+
 class SealError(HubError):
     """A seal does not open, a signature does not hold, a key is missing or of the wrong kind."""
 

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from hub_agent.outbox.outbox import Committed
-from hub_agent.outbox.store import seq_of
+from hub_agent.outbox.rows import Committed, seq_of
 
 SUSPECT: Final = 2
 """With so many dead links a batch is sent alone, so that the next death tells whether it is the cause."""

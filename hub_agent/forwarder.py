@@ -8,18 +8,17 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hub_agent.clock import Clock
+from hub_agent.delivery import Figures, Policy, Trouble
 from hub_agent.envelope import open_confirmation, parse_batch
 from hub_agent.errors import DeliveryError, SealError
 from hub_agent.flights import Choice, Flight
 from hub_agent.lanes import Lanes
-from hub_agent.latency import Latency
 from hub_agent.logs import get_logger
 from hub_agent.model import ReadingClass
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
@@ -31,8 +30,6 @@ from hub_agent.topics import Topics
 
 _log = get_logger("forwarder")
 
-Trouble = Literal["uplink_refused", "no_subscribers"]
-"""Why the broker does not pass on what is sent: it says no, or it has nobody to give it to."""
 
 _PAGE: Final = 256
 _PROBE_S: Final = 1.0
@@ -53,49 +50,6 @@ class Publisher(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How delivery behaves; the configuration's ``[delivery]``.
-
-    Attributes:
-        confirm: who must have a batch before it is deleted: the NOC, or, where the NOC cannot confirm, the broker.
-        on_no_subscribers: whether "no matching subscribers" counts as taken (``accept``) or as not taken (``hold``).
-        resend_s: how long to wait for a confirmation.
-        window: PUBACKs that may be outstanding.
-        drain_bytes_s: the most that backlog may send a second; None: as much as the link takes.
-        drain_spread_s: the longest that a drain may be put off after an outage, so that a fleet does not come at once.
-    """
-
-    confirm: Literal["noc", "broker"] = "noc"
-    on_no_subscribers: Literal["hold", "accept"] = "hold"
-    resend_s: float = 10.0
-    window: int = 20
-    drain_bytes_s: float | None = None
-    drain_spread_s: float = 30.0
-
-
-@dataclass(slots=True)
-class Figures:
-    """What delivery has achieved since the start.
-
-    Attributes:
-        latency: by class: received by the hub → confirmed by the NOC, of batches that were sent while fresh.
-        published: received → handed to the broker, the same batches.
-        confirmed: items confirmed.
-        confirmed_readings: those of them that are readings: all but class alarm, which holds events only.
-        resent: batches sent more than once.
-        refused: batches that the broker or the NOC refused.
-    """
-
-    latency: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
-    published: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
-    confirmed: int = 0
-    confirmed_readings: int = 0
-    resent: int = 0
-    refused: int = 0
-    last_confirmed_s: float | None = None
-
-
 class Forwarder:
     """Moves batches from the outbox to the NOC.
 
@@ -105,8 +59,8 @@ class Forwarder:
         confirmation_keys: the NOC's Ed25519 keys whose word lets a batch go.
         policy: see :class:`Policy`.
         clock: monotonic time.
-        on_trouble: is told (code, active) when the broker begins and ceases to refuse what is sent.
         on_event: is told (code, fields) of what the NOC's technicians should know, each code seldom; never blocks.
+        on_trouble: is told (code, active) when the broker begins and ceases to refuse what is sent.
         on_noc_time: is told the NOC's signed wall clock (ns), for the clock floor.
         draw: gives this hub's share of a spread, 0 to 1, anew each time.
     """
@@ -137,6 +91,7 @@ class Forwarder:
         self._lost_s: float | None = None
         pace = Pace(policy.drain_bytes_s, policy.drain_spread_s)
         self.lanes = Lanes(policy.window, resend_s=policy.resend_s, pace=pace)
+        outbox.on_removed = self.lanes.forget
         self.figures = Figures()
         self._wake = asyncio.Event()
         self._announced: set[bytes] = set()
@@ -146,6 +101,23 @@ class Forwarder:
         """Take what was committed just now; called by the intake, never blocks."""
         self.lanes.add(batches, self._clock.monotonic_s())
         self._wake.set()
+
+    async def rewrite(self) -> None:
+        """Let the outbox put a minute of batches that wait unsent into one; called now and then.
+
+        Raises:
+            StorageError: the outbox did not take it; the batches wait as before.
+        """
+        group = self._outbox.recent.due(self._clock.monotonic_s())
+        if not group:
+            return
+        keys = [one.batch.key for one in group]
+        self.lanes.withhold(keys)
+        try:
+            await self._outbox.rewrite(group)
+        finally:
+            self.lanes.release(keys)
+            self._wake.set()
 
     def urgent(self) -> bool:
         """Say whether a reconnect should hurry."""
@@ -180,7 +152,7 @@ class Forwarder:
             if wanted is not None:
                 cls, behind = wanted
                 rows = await self._outbox.after(cls, behind, _PAGE)
-                batches = [Committed(row.key, row.items, row.envelope) for row in rows]
+                batches = [Committed(row.key, row.items, row.envelope, numbers=row.numbers) for row in rows]
                 self.lanes.refill(cls, behind, batches, exhausted=len(rows) < _PAGE)
             choice = self.lanes.choose(self._clock.monotonic_s()) if self._may_send() else None
             if choice is not None:
@@ -206,6 +178,7 @@ class Forwarder:
             topic = self._topics.alarm
         else:
             topic = self._topics.live if choice.fresh else self._topics.backlog
+        self._outbox.sent(batch.key)
         future = link.publish(topic, batch.envelope)
         now_s = self._clock.monotonic_s()
         self._pubacks[future] = now_s

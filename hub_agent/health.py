@@ -7,12 +7,15 @@ Never: carries a vital sign, a device's identity or a patient's; names devices b
 import json
 import os
 import resource
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from hub_agent.alarms.limits import Priority
+from hub_agent.alarms.watch import AlarmBook
 from hub_agent.clock import Clock
 from hub_agent.devices.runner import DeviceState
 from hub_agent.forwarder import Forwarder
@@ -64,7 +67,7 @@ class Health:
         forwarder: latency.
         intake: what came in.
         devices: states by alias.
-        alarms: gives the alarm figures.
+        book: the alarms.
         uplink: the way to the broker.
     """
 
@@ -77,7 +80,7 @@ class Health:
         forwarder: Forwarder,
         intake: Intake,
         devices: Mapping[str, DeviceState],
-        alarms: Callable[[], Mapping[str, Any]],
+        book: AlarmBook,
         uplink: Uplink,
     ) -> None:
         self._hub_id = hub_id
@@ -87,7 +90,7 @@ class Health:
         self._forwarder = forwarder
         self._intake = intake
         self._devices = devices
-        self._alarms = alarms
+        self._book = book
         self._uplink = uplink
         self._beats = 0
 
@@ -116,12 +119,13 @@ class Health:
             },
             "storage": {
                 "bytes": self._outbox.size_bytes,
+                "fill": round(self._outbox.fill, 3),
                 "journal": self._outbox.journal.hex(),
                 "last_seq": self._outbox.last_seq,
                 "chain": self._outbox.chain.hex(),
             },
             "devices": {name: _device(state, now_s) for name, state in self._devices.items()},
-            "alarms": dict(self._alarms()),
+            "alarms": _alarms(self._book),
             "process": _process(),
         }
 
@@ -145,7 +149,12 @@ class Health:
                 **{cls.name.lower(): figures.latency[cls].below(EDGES_S) for cls in ReadingClass},
             },
             "waiting": {
-                cls.name.lower(): {"batches": waiting[cls].batches, "items": waiting[cls].items} for cls in ReadingClass
+                cls.name.lower(): {
+                    "batches": waiting[cls].batches,
+                    "items": waiting[cls].items,
+                    "numbers": waiting[cls].numbers,
+                }
+                for cls in ReadingClass
             },
             "in_flight": len(lanes.flights),
             "confirmed": figures.confirmed,
@@ -153,6 +162,16 @@ class Health:
             "refused": figures.refused,
             "last_confirmed_age_s": None if last_s is None else round(now_s - last_s, 1),
         }
+
+
+def _alarms(book: AlarmBook) -> dict[str, Any]:
+    """Count the alarms that are not over: no value, no device."""
+    priorities = Counter(alarm.condition.priority for alarm in book.alarms())
+    return {
+        "live": priorities.total(),
+        "by_priority": {one.name.lower(): priorities[one] for one in sorted(Priority, reverse=True)},
+        "limits_revision": book.revision,
+    }
 
 
 def _device(state: DeviceState, now_s: float) -> dict[str, Any]:

@@ -109,6 +109,7 @@ class Intake:
         self._stored_version = judge.version
         self._wake = asyncio.Event()
         self._flushing = asyncio.Lock()
+        self._failed = False
         self.counts = Counts()
 
     async def take(self, device: str, reading: Reading, stamp: Stamp) -> bool:
@@ -235,14 +236,18 @@ class Intake:
             item.name for items in batches.values() for item in items if isinstance(item, ReceivedReading) and item.name
         ]
         version = self._judge.version
-        state = {} if version == self._stored_version else {STATE: json.dumps(self._judge.snapshot()).encode()}
+        # Where alarm events were lost, the state must not say that they happened: the next life raises them again.
+        keep = version != self._stored_version and not self._failed
+        state = {STATE: json.dumps(self._judge.snapshot()).encode()} if keep else {}
         if not batches and not state and not waiting:
             return
         try:
             committed = await self._outbox.commit(batches, names=map(bytes.fromhex, names), state=state)
         except StorageError as error:
+            self._failed = True
             for future in waiting:
                 future.set_exception(error)
+                future.exception()  # its waiter may have been cancelled; that is no news
             raise
         finally:
             if events:

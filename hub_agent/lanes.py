@@ -15,8 +15,7 @@ from typing import Final
 
 from hub_agent.flights import Choice, Flight, Flights
 from hub_agent.model import ReadingClass
-from hub_agent.outbox.outbox import Committed
-from hub_agent.outbox.store import class_of, key_of, seq_of
+from hub_agent.outbox.rows import Committed, class_of, key_of, seq_of
 from hub_agent.pace import Pace
 
 FRESH_S: Final = 30.0
@@ -45,6 +44,7 @@ class Lanes:
         self._backlog: dict[ReadingClass, deque[Committed]] = {cls: deque() for cls in ReadingClass}
         self._cursor: dict[ReadingClass, int] = {cls: key_of(cls, 0) for cls in ReadingClass}
         self._exhausted: dict[ReadingClass, bool] = dict.fromkeys(ReadingClass, False)
+        self._withheld: set[int] = set()
         self.flights = Flights(resend_s)
         self.pace = pace or Pace()
 
@@ -83,9 +83,35 @@ class Lanes:
         held = {batch.key for batch, _ in self._fresh[cls]}
         for row in rows:
             self._cursor[cls] = row.key
-            if row.key not in held and seq_of(row.key) not in self.flights:
+            if row.key not in held and row.key not in self._withheld and seq_of(row.key) not in self.flights:
                 self._backlog[cls].append(row)
         self._exhausted[cls] = exhausted
+
+    # --- what is rewritten or shed meanwhile --------------------------------------------------------------------------
+
+    def withhold(self, keys: Iterable[int]) -> None:
+        """Send none of these batches, which nobody has sent yet, until they are released: they are being rewritten."""
+        self._withheld.update(keys)
+        self._drop(self._withheld)
+
+    def release(self, keys: Iterable[int]) -> None:
+        """End a :meth:`withhold`: what is in the outbox now, they or what took their place, is found by the cursor."""
+        released = set(keys)
+        self._withheld -= released
+        for cls in {class_of(key) for key in released}:
+            self._reread(min(key for key in released if class_of(key) is cls))
+
+    def forget(self, keys: Iterable[int]) -> None:
+        """Send none of these batches any more: they are gone. What comes of those on their way changes nothing."""
+        gone = set(keys)
+        self._drop(gone)
+        for key in gone:
+            self.flights.land(seq_of(key))
+
+    def _drop(self, keys: set[int]) -> None:
+        for cls in ReadingClass:
+            self._fresh[cls] = deque(entry for entry in self._fresh[cls] if entry[0].key not in keys)
+            self._backlog[cls] = deque(batch for batch in self._backlog[cls] if batch.key not in keys)
 
     # --- what goes out ------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from hub_agent.envelope import DEFLATE, PLAIN, SIGN_BATCH, SIGN_EPOCH, VERSION, Batch, EpochRecord, verify
+from hub_agent.envelope import DEFLATE, PLAIN, SIGN_BATCH, SIGN_EPOCH, VERSION, Batch, EpochRecord, Ranges, verify
 from hub_agent.errors import SealError
 from hub_agent.model import ReadingClass
 
@@ -156,7 +156,15 @@ class Sealer:
         return Epoch(epoch_id, cbor2.dumps([header, recipients, signature]), AESGCM(data_key))
 
     def seal(
-        self, epoch: Epoch, seq: int, cls: ReadingClass, items: int, link: bytes, body: bytes, *, span: int = 1
+        self,
+        epoch: Epoch,
+        seq: int,
+        cls: ReadingClass,
+        items: int,
+        link: bytes,
+        body: bytes,
+        *,
+        covers: Ranges = (),
     ) -> bytes:
         """Seal one body into an envelope; see :class:`Header` for the arguments."""
         coding, content = PLAIN, body
@@ -164,7 +172,9 @@ class Sealer:
             squeezed = _deflate(body)
             if len(squeezed) < len(body):
                 coding, content = DEFLATE, squeezed
-        header = cbor2.dumps([VERSION, self._hub_id, self._journal, seq, span, int(cls), items, epoch.id, link, coding])
+        header = cbor2.dumps(
+            [VERSION, self._hub_id, self._journal, seq, covers, int(cls), items, epoch.id, link, coding]
+        )
         nonce = self._random(_NONCE)
         sealed = nonce + epoch.key.encrypt(nonce, content, header)
         return cbor2.dumps([header, sealed, self._identity.sign(SIGN_BATCH + header + sealed)])

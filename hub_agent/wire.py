@@ -32,6 +32,8 @@ from hub_agent.model import (
 )
 
 _MS: Final = 1_000_000
+SHAPE_MAX: Final = 256
+"""Measurements in one reading: more is no device's, and would let a few bytes unfold into gigabytes."""
 _OFFSET_SLACK_MS: Final = 2
 """Wall minus monotonic may wander so much within one clock entry: rounding, and slewing by NTP."""
 
@@ -40,7 +42,8 @@ class Event(NamedTuple):
     """Something that is not a reading: an alarm transition, a gap, a command's result, a time record.
 
     Attributes:
-        kind: ``alarm``, ``gap``, ``time``, ``result``, ``security``, ``technical``, ``rejected``, ``start``.
+        kind: ``alarm``, ``gap``, ``time``, ``result``, ``security``, ``technical``, ``rejected``, ``start``,
+            ``salvaged``.
         stamp: when.
         fields: JSON-like values (text, whole numbers, booleans, None, bytes, lists, maps).
     """
@@ -202,6 +205,10 @@ def _decode_group(group: Mapping[str, Any], clocks: Sequence[tuple[str, int, int
 def _measurements(group: Mapping[str, Any], count: int) -> Iterable[tuple[Measurement, ...]]:
     """Turn the columns of a group into one tuple of measurements a reading."""
     shape = group["m"]
+    if len(shape) > SHAPE_MAX or sum(not isinstance(column[2], str) for column in shape) != len(group["v"]):
+        raise DecodeError("batch body: the columns of a group do not fit its shape")
+    if any(type(number) is not int for column in group["v"] for number in column):
+        raise DecodeError("batch body: a column holds something else than whole numbers")
     if not shape:
         return [()] * count
     values = iter(group["v"])

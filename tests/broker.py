@@ -45,6 +45,7 @@ acl_file {here}/acl
 max_packet_size 131072
 max_keepalive 60
 max_queued_messages 100000
+set_tcp_nodelay true
 max_inflight_messages 200
 persistence {persistence}
 persistence_location {here}/
@@ -118,10 +119,15 @@ class Authority:
         """Make a client's context: TLS 1.3, this authority alone, the name's certificate (issued when it is not)."""
         if not (self.here / f"{name}.pem").exists():
             self.issue(name)
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(self.here / "ca.pem"))
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(self.here / f"{name}.pem", self.here / f"{name}.key")
-        return context
+        return client_context(self.here, name)
+
+
+def client_context(here: Path, name: str) -> ssl.SSLContext:
+    """Make a client's context from the files of an authority's directory."""
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(here / "ca.pem"))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(here / f"{name}.pem", here / f"{name}.key")
+    return context
 
 
 def free_port() -> int:
@@ -176,6 +182,12 @@ class Broker:
                 if line.rstrip().endswith(b"running"):
                     return
         raise AssertionError("mosquitto did not start: " + "".join(said))
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
 
     async def stop(self) -> None:
         """End it politely: with persistence it keeps its sessions."""

@@ -79,12 +79,13 @@ class LoopClock:
     """A ``Clock`` that follows the running loop's time; its wall clock can be wrong."""
 
     def __init__(self, state: ClockState = ClockState.SYNCED, wall_ns: int = _WALL_NS) -> None:
+        self._loop = asyncio.get_running_loop()
         self.state = state
         self.wall_ns = wall_ns
         self.boot = BOOT
 
     def monotonic_s(self) -> float:
-        return asyncio.get_running_loop().time()
+        return self._loop.time()
 
     def stamp(self) -> Stamp:
         monotonic_ns = round(self.monotonic_s() * 1e9)

@@ -16,6 +16,7 @@ from hub_agent.alarms import bounds, lifecycle, state, technical
 from hub_agent.alarms.alarm import Alarm, Cause, Condition, Kind
 from hub_agent.alarms.device_watch import Cadence, Change, DeviceWatch
 from hub_agent.alarms.limits import Limit
+from hub_agent.alarms.off import Off
 from hub_agent.alarms.register import Events, Register
 from hub_agent.errors import ConfigError, StorageError
 from hub_agent.model import Code, ReceivedReading, Stamp
@@ -48,7 +49,7 @@ class AlarmBook:
         self._devices = {
             name: DeviceWatch(name, cadence, self._limits, at.monotonic_ns) for name, cadence in devices.items()
         }
-        self._off: dict[tuple[Code, str | None], int] = {}
+        self._off = Off()
         self._pending: dict[Condition, int] = {}
         self._at = at
 
@@ -57,30 +58,21 @@ class AlarmBook:
         """The limits as they were set, whether or not one of them is off for a while."""
         return self._limits
 
-    def _in_force(self) -> tuple[Limit, ...]:
-        """Give the limits with those that are off for a while disabled."""
-        return tuple(
-            replace(limit, enabled=False)
-            if self._off.keys() & {(limit.measure, None), (limit.measure, limit.device)}
-            else limit
-            for limit in self._limits
-        )
-
     def _enforce(self, at: Stamp) -> Events:
         """Let every device be judged by what is in force now."""
         self._touch(at)
-        limits = self._in_force()
+        limits = self._off.apply(self._limits)
         settled = (self._settle(watch, watch.set_limits(limits), at) for watch in self._devices.values())
         return tuple(chain.from_iterable(settled))
 
     def off(self, measure: Code, device: str | None, for_s: float, at: Stamp) -> Events:
         """Stop judging a quantity for a bounded time. Not part of the snapshot: a restart brings it back."""
-        self._off[measure, device] = at.monotonic_ns + round(for_s * 1e9)
+        self._off.begin(measure, device, at.monotonic_ns + round(for_s * 1e9))
         return self._enforce(at)
 
     def on(self, measure: Code, device: str | None, at: Stamp) -> Events:
         """End an ``off`` before its time; harmless without one."""
-        return self._enforce(at) if self._off.pop((measure, device), None) is not None else ()
+        return self._enforce(at) if self._off.end(measure, device) else ()
 
     def reading(self, received: ReceivedReading) -> Events:
         """Judge a reading; a late one is passed over."""
@@ -97,10 +89,7 @@ class AlarmBook:
     def tick(self, at: Stamp) -> Events:
         """Let time pass: delays, silence, escalation, the end of an audio pause. Harmless at any time."""
         events: Events = ()
-        over = [one for one, until_ns in self._off.items() if at.monotonic_ns >= until_ns]
-        if over:
-            for one in over:
-                del self._off[one]
+        if self._off.expire(at.monotonic_ns):
             events += self._enforce(at)
         for watch in self._devices.values():
             changes = watch.elapse(at.monotonic_ns)
@@ -118,7 +107,7 @@ class AlarmBook:
     def next_due(self) -> int | None:
         """Give the monotonic nanoseconds (as in ``Stamp``) at which ``tick`` next has something to do; None: never."""
         watched = chain.from_iterable(watch.dues() for watch in self._devices.values())
-        return min(chain(watched, self._pending.values(), self._off.values(), self._register.dues()), default=None)
+        return min(chain(watched, self._pending.values(), self._off.dues(), self._register.dues()), default=None)
 
     def technical(self, code: str, device: str, at: Stamp, *, active: bool) -> Events:
         """Take note of a technical condition that somebody else sees.
@@ -278,7 +267,7 @@ class AlarmBook:
         return self._known(condition)
 
     def _watch(self, name: str, cadence: Cadence, at: Stamp) -> DeviceWatch:
-        self._devices[name] = DeviceWatch(name, cadence, self._in_force(), at.monotonic_ns)
+        self._devices[name] = DeviceWatch(name, cadence, self._off.apply(self._limits), at.monotonic_ns)
         return self._devices[name]
 
     def _touch(self, at: Stamp) -> None:

@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -25,6 +25,7 @@ allow_anonymous true
 persistence false
 max_packet_size 131072
 max_queued_messages 100000
+set_tcp_nodelay true
 """
 
 _AMQTT: Final = """listeners:
@@ -45,11 +46,13 @@ class Broker:
         name: what it is, for the screen.
         port: where it listens on this machine.
         protocol: the MQTT version it speaks well.
+        pid: its process.
     """
 
     name: str
     port: int
     protocol: Literal["5", "3.1.1"]
+    pid: int = 0
 
 
 def free_port() -> int:
@@ -84,7 +87,7 @@ async def broker(directory: Path) -> AsyncIterator[Broker]:
     )
     try:
         await _until_up(process, found)
-        yield found
+        yield replace(found, pid=process.pid)
     finally:
         with suppress(ProcessLookupError):
             process.terminate()

@@ -1,15 +1,16 @@
 """Replays a capture to a driver as if the device were there.
 
 Owns: the pace of a replay, and where one connection of a capture ends and the next begins.
-Never: reads or writes the capture's file; ``capture`` does. Never decodes.
+Never: reads or writes the capture's file; ``captures`` does. Never decodes.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
-from hub_agent.devices.capture import Frame, Line, Turn
-from hub_agent.driver import Chunk, Moment
+from hub_agent.captures import Capture, Frame, Line
+from hub_agent.driver import Chunk
 from hub_agent.errors import LinkError
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -21,13 +22,14 @@ class ReplayConnector:
     What the driver writes is kept in ``written``, and not compared: another driver version may ask otherwise.
 
     Args:
-        lines: the capture.
+        capture: what the device said.
         sleep: waits between chunks, as long as the device did; None for as fast as possible.
         began_s: the monotonic time that the capture's beginning gets.
     """
 
-    def __init__(self, lines: Iterable[Line], *, sleep: Sleep | None = None, began_s: float = 0.0) -> None:
-        self._connections = _split(lines)
+    def __init__(self, capture: Capture, *, sleep: Sleep | None = None, began_s: float = 0.0) -> None:
+        self._capture = capture
+        self._connections = capture.connections()
         self._sleep = sleep
         self._began_s = began_s
         self._next = 0
@@ -48,27 +50,34 @@ class ReplayConnector:
         """
         if self.over:
             await asyncio.Event().wait()
-        frames = self._connections[self._next]
+        lines = self._connections[self._next]
         self._next += 1
-        connection = ReplayConnection(frames, self)
+        connection = ReplayConnection(lines, self)
         try:
             yield connection
         finally:
             connection.end()
 
-    async def wait_until(self, at_s: float) -> Moment:
-        """Let the device's time pass; give the moment it leads to."""
-        if self._sleep is not None and at_s > self._now_s:
-            await self._sleep(at_s - self._now_s)
-        self._now_s = max(self._now_s, at_s)
-        return Moment(self._began_s + self._now_s, None)
+    async def said(self, frame: Frame) -> Chunk:
+        """Let the device's time pass until it said this."""
+        if self._sleep is not None and frame.at_s > self._now_s:
+            await self._sleep(frame.at_s - self._now_s)
+        self._now_s = max(self._now_s, frame.at_s)
+        return Chunk(frame.channel, frame.data, self._capture.moment(frame, self._began_s))
 
 
 class ReplayConnection:
     """One connection of a capture (a ``Connection``)."""
 
-    def __init__(self, frames: Iterable[Frame], owner: ReplayConnector) -> None:
-        self._frames = iter(frames)
+    def __init__(self, lines: Iterable[Line], owner: ReplayConnector) -> None:
+        self._frames: deque[Frame] = deque()
+        self._early = 0
+        for line in lines:
+            if isinstance(line, Frame):
+                if line.direction == "in":
+                    self._frames.append(line)
+            elif line.event == "opened":
+                self._early = len(self._frames)
         self._owner = owner
         self._ended = False
 
@@ -87,15 +96,17 @@ class ReplayConnection:
             LinkError: there is none left, or the connection is closed.
         """
         self._alive()
-        frame = next(self._frames, None)
-        if frame is None:
+        if not self._frames:
             self._ended = True
             raise LinkError("the capture's connection is over")
-        return Chunk(frame.channel, frame.data, await self._owner.wait_until(frame.at_s))
+        chunk = await self._owner.said(self._frames[0])
+        self._frames.popleft()
+        self._early -= 1
+        return chunk
 
     def waiting(self) -> bool:
-        """Have nothing at hand: each chunk comes at its time."""
-        return False
+        """Have at hand what was read on connecting; everything else comes at its time."""
+        return self._early > 0
 
     async def write(self, channel: str, data: bytes, *, response: bool) -> None:
         """Keep what the driver sends.
@@ -127,21 +138,3 @@ class ReplayConnection:
     def _alive(self) -> None:
         if self._ended:
             raise LinkError("the capture's connection is over")
-
-
-def _split(lines: Iterable[Line]) -> tuple[tuple[Frame, ...], ...]:
-    """Cut a capture into connections; only what came in is kept."""
-    connections: list[list[Frame]] = []
-    up = False
-    for line in lines:
-        if isinstance(line, Turn):
-            up = line.event == "connected"
-            if up:
-                connections.append([])
-            continue
-        if not up:  # a file without events, or bytes that came before the first
-            connections.append([])
-            up = True
-        if line.direction == "in":
-            connections[-1].append(line)
-    return tuple(map(tuple, connections))

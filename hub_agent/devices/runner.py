@@ -31,7 +31,7 @@ from hub_agent.driver import (
     Warn,
     Write,
 )
-from hub_agent.errors import ConfigError, DeviceRefusedError, DriverError, HubError
+from hub_agent.errors import DeviceRefusedError, DriverError, HubError
 from hub_agent.model import Reading, Stamp
 from hub_agent.nomenclature import BATTERY
 
@@ -126,7 +126,7 @@ class Runner:
         self._clock = clock
         self._outlet = outlet
         self._patience_s: float | None = None
-        self._deadline_s: float | None = None
+        self._quiet_since_s = 0.0
         self._received_s = 0.0
         self._kept_at: list[float] = []
         self.state = DeviceState(since_s=clock.monotonic_s())
@@ -168,7 +168,7 @@ class Runner:
         self._received_s = self._clock.monotonic_s()
         session = self._guard(lambda: self.driver.session(self._options))
         link = self.driver.link
-        self._patience_s = self._deadline_s = None
+        self._patience_s = None
         if isinstance(link, BleLink):
             # What was read on connecting tells the session whom it deals with; some must know before they open.
             while connection.waiting():
@@ -184,21 +184,19 @@ class Runner:
             self.state.rssi_dbm = connection.rssi_dbm()
 
     async def _next(self, connection: Connection, session: Session) -> list[Action]:
-        """Wait for a chunk, or for the silence that the session asked to hear of."""
-        if self._deadline_s is None:
+        """Wait for a chunk, or for the silence that the session asked to hear of: each chunk begins it anew."""
+        if self._patience_s is None:
             chunk = await connection.receive()
         else:
+            left_s = self._quiet_since_s + self._patience_s - self._clock.monotonic_s()
             try:
-                async with asyncio.timeout(max(0.0, self._deadline_s - self._clock.monotonic_s())):
+                async with asyncio.timeout(max(0.0, left_s)):
                     chunk = await connection.receive()
             except TimeoutError:
-                self._patience_s = self._deadline_s = None
+                self._patience_s = None
                 return self._ask(session.silent, self._clock.moment())
-        return self._received(session, chunk)
-
-    def _received(self, session: Session, chunk: Chunk) -> list[Action]:
         self._received_s = chunk.moment.monotonic_s
-        self._arm(self._patience_s)
+        self._quiet_since_s = max(self._quiet_since_s, self._received_s)
         return self._ask(session.received, chunk)
 
     def _ask(self, method: Callable[[Any], Iterable[Action]], argument: Chunk | Moment) -> list[Action]:
@@ -211,10 +209,8 @@ class Runner:
         """Call into the driver; whatever it raises is its own fault and parks this device alone."""
         try:
             return call()
-        except ConfigError:
-            raise  # the device's options, not the driver
-        except HubError:  # an option that it cannot use, with its hint
-            raise
+        except HubError:
+            raise  # the device's options that it cannot use, with the hint
         except Exception as error:
             raise DriverError(
                 f"driver {self.driver.name!r} raised {type(error).__name__}",
@@ -232,7 +228,7 @@ class Runner:
                 case Read(channel):
                     await self._attempt("read_refused", connection.read(channel))
                 case Wait(seconds):
-                    self._arm(seconds)
+                    self._patience_s, self._quiet_since_s = seconds, self._clock.monotonic_s()
                 case Warn(code):
                     self._warn(code)
                 case Rejected(reason, data):
@@ -241,11 +237,6 @@ class Runner:
                     raise _Done
                 case _:
                     assert_never(action)
-
-    def _arm(self, patience_s: float | None) -> None:
-        """Start listening for silence anew; each chunk does, until ``silent`` was called."""
-        self._patience_s = patience_s
-        self._deadline_s = None if patience_s is None else self._clock.monotonic_s() + patience_s
 
     async def _attempt(self, code: str, call: Awaitable[None]) -> None:
         """Ask something of the device; its no is worth a warning, not the link."""

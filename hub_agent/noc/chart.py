@@ -1,19 +1,22 @@
 """The chart: batches that were opened, each exactly once, with their readings and events.
 
-Owns: the SQL of journals, epochs, batches, ranges, pending batches, readings, events, names and clocks.
+Owns: the SQL of journals, epochs, batches, ranges, covered, pending, readings, events, names and clocks.
 Never: begins a transaction (its caller does), verifies or opens anything.
 
 What makes a batch charted once is its digest under its number: a hub that sends again sends the same bytes. The same
 number with other bytes is no repetition but another batch, and its readings are a patient's: it is charted too, and the
 journal is marked as forked.
+
+A batch may cover numbers of others, which then need not come: they were rewritten into it, or it says that they were
+shed. A number that was rewritten and comes all the same is a copy's work; one that was shed may have been on its way.
 """
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from hub_agent.envelope import FIRST_LINK, Batch
-from hub_agent.model import ClockState, ReceivedReading, Stamp
+from hub_agent.envelope import FIRST_LINK, SEQ_END, Batch, Header
+from hub_agent.model import ClockState, ReadingClass, ReceivedReading, Stamp
 from hub_agent.noc.rows import Rows
 from hub_agent.wire import Event
 
@@ -45,7 +48,7 @@ class Verdict(NamedTuple):
 
     Attributes:
         readings: those that were not known by name.
-        clone: another batch has one of its numbers.
+        clone: another batch has its number, or one that was rewritten comes by itself as well.
         fork: its chain does not fit the neighbours'.
     """
 
@@ -91,12 +94,12 @@ class Chart:
         ).fetchone()
         return None if row is None else bytes(row[0])
 
-    def add_pending(self, journal: Journal, epoch: bytes, digest: bytes, envelope: bytes) -> None:
-        """Keep a verified batch until its epoch comes, if there is room for it."""
+    def add_pending(self, journal: Journal, epoch: bytes, digest: bytes, envelope: bytes, *, bounded: bool) -> None:
+        """Keep a verified batch until its epoch comes, if there is room for it or it must not be lost."""
         self._db.execute(
             "INSERT INTO pending SELECT NULL, ?1, ?2, ?3, ?4 "
             "WHERE (SELECT count(*) FROM pending WHERE journal = ?1) < ?5 ON CONFLICT DO NOTHING",
-            (journal.id, epoch, digest, envelope, PENDING_MAX),
+            (journal.id, epoch, digest, envelope, PENDING_MAX if bounded else SEQ_END),
         )
 
     def take_pending(self, journal: Journal, epoch: bytes) -> list[bytes]:
@@ -115,50 +118,73 @@ class Chart:
         ).fetchone()
         return row is not None
 
-    def digests(self, journal: Journal, last: int) -> list[bytes]:
-        """Give the digests of the charted batches whose last number is ``last``; two of them are a clone's work."""
-        rows = self._db.execute(
-            "SELECT digest FROM batches WHERE journal = ?1 AND seq + span - 1 = ?2 "
-            "AND seq BETWEEN (SELECT max(seq) FROM batches WHERE journal = ?1 AND seq <= ?2) AND ?2",
-            (journal.id, last),
-        )
+    def digests(self, journal: Journal, seq: int) -> list[bytes]:
+        """Give the digests of the charted batches with a number; two of them are a clone's work."""
+        rows = self._db.execute("SELECT digest FROM batches WHERE journal = ? AND seq = ?", (journal.id, seq))
         return [bytes(digest) for (digest,) in rows]
 
     def add(self, journal: Journal, batch: Batch, digest: bytes, rows: Rows, noc_ms: int) -> Verdict:
         """Chart a batch that is not charted yet."""
         header = batch.header
-        last = header.seq + header.span - 1
-        clone = self._count(journal, header.seq, last) > 0
-        fork = not self._fits(journal, header.seq, last, digest, header.link)
+        shed = header.cls is ReadingClass.ALARM
+        clone = self._contradicts(journal, header, shed=shed)
+        fork = not self._fits(journal, header.seq, digest, header.link)
         cursor = self._db.execute(
-            "INSERT INTO batches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (journal.id, header.seq, header.span, int(header.cls), header.items, digest, header.link, noc_ms),
+            "INSERT INTO batches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
+            (journal.id, header.seq, int(header.cls), header.items, digest, header.link, noc_ms),
         )
         place = (cursor.lastrowid, journal.hub)
         fresh = [(row, item) for row, item in rows.readings if not item.name or self._is_new(journal.hub, item.name)]
         self._db.executemany(_INSERT_READING, [place + row for row, _ in fresh])
         self._db.executemany(_INSERT_EVENT, [place + row for row, _ in rows.events])
-        self._merge(journal, header.seq, last)
+        self._db.executemany(
+            "INSERT INTO covered VALUES (?, ?, ?, ?, ?)",
+            [(journal.id, first, last, cursor.lastrowid, shed) for first, last in header.covers],
+        )
+        for first, last in (*header.covers, (header.seq, header.seq)):
+            self._merge(journal, first, last)
         return Verdict([item for _, item in fresh], clone, fork)
+
+    def _contradicts(self, journal: Journal, header: Header, *, shed: bool) -> bool:
+        """Tell whether another batch has this one's number, or one that was rewritten comes by itself as well."""
+        if self._touching(journal, header.seq, header.seq) and (
+            self.digests(journal, header.seq) or self._rewritten(journal, header.seq)
+        ):
+            return True
+        return not shed and any(self._any_batch(journal, first, last) for first, last in header.covers)
+
+    def _rewritten(self, journal: Journal, seq: int) -> bool:
+        """Tell whether a number was rewritten into another batch; each is, at most once."""
+        row = self._db.execute(
+            "SELECT last FROM covered WHERE journal = ? AND first <= ? AND NOT shed ORDER BY first DESC LIMIT 1",
+            (journal.id, seq),
+        ).fetchone()
+        return row is not None and seq <= row[0]
+
+    def _any_batch(self, journal: Journal, first: int, last: int) -> bool:
+        row = self._db.execute(
+            "SELECT 1 FROM batches WHERE journal = ? AND seq BETWEEN ? AND ? LIMIT 1", (journal.id, first, last)
+        ).fetchone()
+        return row is not None
 
     def _is_new(self, hub: int, name: str) -> bool:
         cursor = self._db.execute("INSERT INTO names VALUES (?, ?) ON CONFLICT DO NOTHING", (hub, bytes.fromhex(name)))
         return cursor.rowcount == 1
 
-    def _fits(self, journal: Journal, seq: int, last: int, digest: bytes, link: bytes) -> bool:
+    def _fits(self, journal: Journal, seq: int, digest: bytes, link: bytes) -> bool:
         """Check the chain to those neighbours that are charted."""
         if seq == 1 and link != FIRST_LINK:
             return False
         before = self.digests(journal, seq - 1)
         after = self._db.execute(
-            "SELECT link FROM batches WHERE journal = ? AND seq = ?", (journal.id, last + 1)
+            "SELECT link FROM batches WHERE journal = ? AND seq = ?", (journal.id, seq + 1)
         ).fetchall()
         return (not before or link in before) and (not after or (digest,) in after)
 
     # --- ranges -------------------------------------------------------------------------------------------------------
 
     def _merge(self, journal: Journal, first: int, last: int) -> None:
-        """Add numbers to the charted ones, so that neighbours become one range."""
+        """Add numbers to those accounted for, so that neighbours become one range."""
         touched = self._touching(journal, first - 1, last + 1)
         self._db.executemany(
             "DELETE FROM ranges WHERE journal = ? AND first = ?", [(journal.id, r[0]) for r in touched]
@@ -169,27 +195,23 @@ class Chart:
         self._db.execute("INSERT INTO ranges VALUES (?, ?, ?)", (journal.id, *merged))
 
     def _touching(self, journal: Journal, first: int, last: int) -> list[tuple[int, int]]:
-        """Give the charted ranges that hold a number of first..last."""
+        """Give the ranges accounted for that hold a number of first..last."""
         return self._db.execute(
             "SELECT first, last FROM ranges WHERE journal = ?1 AND last >= ?2 AND first BETWEEN "
             "coalesce((SELECT max(first) FROM ranges WHERE journal = ?1 AND first <= ?2), 0) AND ?3",
             (journal.id, first, last),
         ).fetchall()
 
-    def _count(self, journal: Journal, first: int, last: int) -> int:
-        touching = self._touching(journal, first, last)
-        return sum(min(last, end) - max(first, begin) + 1 for begin, end in touching)
-
     def range_of(self, journal: Journal, seq: int) -> tuple[int, int]:
-        """Give the whole charted range that a charted number lies in."""
+        """Give the whole range accounted for that a charted number lies in."""
         return self._touching(journal, seq, seq)[0]
 
     def missing(self, journal: Journal, last: int) -> int:
-        """Count the numbers of 1..last that are not charted."""
-        charted = self._db.execute(
+        """Count the numbers of 1..last that are neither charted nor covered."""
+        known = self._db.execute(
             "SELECT total(min(last, ?2) - first + 1) FROM ranges WHERE journal = ?1 AND first <= ?2", (journal.id, last)
         ).fetchone()[0]
-        return last - int(charted)
+        return last - int(known)
 
     # --- clocks -------------------------------------------------------------------------------------------------------
 
@@ -214,15 +236,18 @@ class Chart:
         )
 
     def dated(self, hub: int, stamps: Sequence[Stamp]) -> Iterator[int | None]:
-        """Give for each stamp its UTC milliseconds: its own where its clock was good, else by the nearest that was."""
+        """Give for each stamp its UTC milliseconds: its own where its clock was good, else by one that was.
+
+        That is the next good clock of the same boot, or where none has come yet the last one before.
+        """
         for stamp in stamps:
             if stamp.clock is ClockState.SYNCED:
                 yield stamp.wall_ns // 1_000_000
                 continue
             monotonic_ms = stamp.monotonic_ns // 1_000_000
             row = self._db.execute(
-                "SELECT wall_ms - monotonic_ms FROM clocks WHERE hub = ? AND boot = ? "
-                "ORDER BY abs(monotonic_ms - ?) LIMIT 1",
+                "SELECT wall_ms - monotonic_ms FROM clocks WHERE hub = ?1 AND boot = ?2 "
+                "ORDER BY monotonic_ms < ?3, abs(monotonic_ms - ?3) LIMIT 1",
                 (hub, stamp.boot, monotonic_ms),
             ).fetchone()
             yield None if row is None else monotonic_ms + row[0]

@@ -177,7 +177,7 @@ class Intake:
 
     # --- batches ------------------------------------------------------------------------------------------------------
 
-    def _batch(self, hub: Hub, payload: bytes, noc_ms: int, outcome: Outcome) -> None:
+    def _batch(self, hub: Hub, payload: bytes, noc_ms: int, outcome: Outcome, *, bounded: bool = True) -> None:
         try:
             batch = parse_batch(payload)
         except SealError:
@@ -195,7 +195,7 @@ class Intake:
             raise _FaultError("forged", header.journal, header.seq) from None
         journal = journal or self._store.chart.add_journal(hub.id, header.journal)
         if self._store.chart.epoch(journal, header.epoch) is None:
-            self._store.chart.add_pending(journal, header.epoch, name, payload)
+            self._store.chart.add_pending(journal, header.epoch, name, payload, bounded=bounded)
             outcome.word(hub, header.journal).wanted.add(header.epoch)
             return
         self._open(hub, journal, batch, name, noc_ms, outcome)
@@ -210,7 +210,8 @@ class Intake:
             code = BAD_SEAL
             body = unseal(batch, data_key)
             code = BAD_BODY
-            rows = rows_of(wire.decode(body))
+            salvaged, items = _split(wire.decode(body))
+            rows = rows_of(items)
         except (SealError, DecodeError):
             outcome.word(hub, header.journal).refused[header.seq] = code
             self._fault(Fault(hub.name, code, header.journal, header.seq), noc_ms, outcome)
@@ -234,13 +235,29 @@ class Intake:
             Charted(hub.name, header.journal, header.seq, item, at_ms, noc_ms)
             for item, at_ms in zip(fresh, dates, strict=True)
         ]
+        for event in salvaged:
+            self._salvaged(hub, event, noc_ms, outcome)
         self._confirm(hub, journal, batch, outcome)
+
+    def _salvaged(self, hub: Hub, event: wire.Event, noc_ms: int, outcome: Outcome) -> None:
+        """Take out what a hub saved from a damaged file: an epoch record or a batch of an earlier journal.
+
+        It comes once, in a batch that is confirmed, so it is kept for its epoch whatever waits already.
+        """
+        try:
+            epoch, envelope = event.fields.get("epoch"), event.fields.get("batch")
+            if isinstance(epoch, bytes):
+                self._epoch(hub, epoch, noc_ms, outcome)
+            if isinstance(envelope, bytes):
+                self._batch(hub, envelope, noc_ms, outcome, bounded=False)
+        except _FaultError as fault:
+            self._fault(Fault(hub.name, fault.kind, fault.journal, fault.seq), noc_ms, outcome)
 
     def _confirm(self, hub: Hub, journal: Journal, batch: Batch, outcome: Outcome) -> None:
         """Confirm a charted batch: with its whole range, so that a lost confirmation is made good by the next."""
         header = batch.header
         word = outcome.word(hub, header.journal)
-        exact = header.seq, header.seq + header.span - 1
+        exact = header.seq, header.seq
         word.confirmed.add(exact if journal.forked else self._store.chart.range_of(journal, header.seq))
         word.urgent = word.urgent or header.cls is ReadingClass.ALARM
 
@@ -252,7 +269,7 @@ class Intake:
             storage = health["storage"]
             journal = bytes.fromhex(storage["journal"])
             last, chain = int(storage["last_seq"]), bytes.fromhex(storage["chain"])
-            waiting = sum(int(lane["batches"]) for lane in health["delivery"]["waiting"].values())
+            waiting = sum(int(lane["numbers"]) for lane in health["delivery"]["waiting"].values())
         except (KeyError, TypeError, ValueError, AttributeError):
             return  # a hub that does not say; it is no fault
         known = self._store.chart.journal(hub.id, journal)
@@ -266,6 +283,18 @@ class Intake:
             self._fault(Fault(hub.name, "gap", journal, last), noc_ms, outcome)
         else:
             self._store.faults.clear(hub.name, noc_ms, kind="gap", journal=journal)
+
+
+def _split(items: Sequence[wire.Item]) -> tuple[list[wire.Event], list[wire.Item]]:
+    """Tell what was salvaged, which is charted by itself, from the items of a batch."""
+    salvaged: list[wire.Event] = []
+    rest: list[wire.Item] = []
+    for item in items:
+        if isinstance(item, wire.Event) and item.kind == "salvaged" and isinstance(item.fields, dict):
+            salvaged.append(item)
+        else:
+            rest.append(item)
+    return salvaged, rest
 
 
 def _json_object(payload: bytes) -> dict[str, Any]:

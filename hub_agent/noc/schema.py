@@ -62,7 +62,6 @@ CREATE TABLE batches (
     id          INTEGER PRIMARY KEY,
     journal     INTEGER NOT NULL,
     seq         INTEGER NOT NULL,
-    span        INTEGER NOT NULL,
     class       INTEGER NOT NULL,
     items       INTEGER NOT NULL,
     digest      BLOB NOT NULL,   -- of the envelope
@@ -71,12 +70,22 @@ CREATE TABLE batches (
     UNIQUE (journal, seq, digest)
 ) STRICT;
 
--- charted batch numbers, merged: as few rows as there are holes
+-- numbers that are accounted for, charted or covered, merged: as few rows as there are holes
 CREATE TABLE ranges (
     journal INTEGER NOT NULL,
     first   INTEGER NOT NULL,
     last    INTEGER NOT NULL,
     PRIMARY KEY (journal, first)
+) WITHOUT ROWID, STRICT;
+
+-- numbers that a charted batch stands for: rewritten into it, or shed, as it says
+CREATE TABLE covered (
+    journal INTEGER NOT NULL,
+    first   INTEGER NOT NULL,
+    last    INTEGER NOT NULL,
+    batch   INTEGER NOT NULL,
+    shed    INTEGER NOT NULL,
+    PRIMARY KEY (journal, first, batch)
 ) WITHOUT ROWID, STRICT;
 
 -- verified batches whose epoch record has not come yet
@@ -164,9 +173,13 @@ CREATE INDEX commands_queued ON commands (queued_ms) WHERE delivery IS NULL;
 -- for people with an SQL prompt: readings with their hub and their time, re-dated where the clock was not set
 CREATE VIEW chart AS
 SELECT r.id, h.name AS hub, r.device, r.class, r.quality, r.stored, r.device_time, r.offset_min, r.record, r.user,
-       CASE WHEN r.synced THEN r.wall_ms ELSE (
-           SELECT c.wall_ms + r.monotonic_ms - c.monotonic_ms FROM clocks c
-           WHERE c.hub = r.hub AND c.boot = r.boot ORDER BY abs(c.monotonic_ms - r.monotonic_ms) LIMIT 1
+       CASE WHEN r.synced THEN r.wall_ms ELSE r.monotonic_ms + coalesce(
+           (SELECT c.wall_ms - c.monotonic_ms FROM clocks c
+            WHERE c.hub = r.hub AND c.boot = r.boot AND c.monotonic_ms >= r.monotonic_ms
+            ORDER BY c.monotonic_ms LIMIT 1),
+           (SELECT c.wall_ms - c.monotonic_ms FROM clocks c
+            WHERE c.hub = r.hub AND c.boot = r.boot AND c.monotonic_ms < r.monotonic_ms
+            ORDER BY c.monotonic_ms DESC LIMIT 1)
        ) END AS received_ms,
        r.measurements, r.samples
 FROM readings r JOIN hubs h ON h.id = r.hub;

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from hub_agent.commands.record import Recorded, Result, Row, Seen, State, VerifiedCommand
 from hub_agent.commands.refusal import Refusal
@@ -153,6 +153,57 @@ def prune(connection: sqlite3.Connection, now: datetime) -> int:
 def high_water(connection: sqlite3.Connection) -> dict[str, int]:
     """Give the highest recorded ``ctr`` by kid. The heartbeat carries them, so that the NOC sees a rolled-back card."""
     return dict(connection.execute("SELECT kid, ctr FROM issuer_hwm ORDER BY kid").fetchall())
+
+
+def adopt(connection: sqlite3.Connection, source: sqlite3.Connection) -> bool:
+    """Take over what a damaged file still gives; a mark that is known already stays where it is higher.
+
+    Returns:
+        Whether all of it was read. What was not may hold a command that would now be obeyed again: see :func:`bar`.
+    """
+    marks, whole_marks = _read(source, "SELECT kid, ctr FROM issuer_hwm")
+    rows, whole_rows = _read(source, "SELECT jti, kid, ctr, op, received_at, exp, state, result, digest FROM commands")
+    with _transaction(connection):
+        for mark in marks:
+            connection.execute(
+                "INSERT INTO issuer_hwm (kid, ctr) VALUES (?, ?)"
+                " ON CONFLICT (kid) DO UPDATE SET ctr = max(excluded.ctr, issuer_hwm.ctr)",
+                mark,
+            )
+        for row in rows:
+            connection.execute(
+                "INSERT INTO commands (jti, kid, ctr, op, received_at, exp, state, result, digest)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (jti) DO NOTHING",
+                row,
+            )
+    return whole_marks and whole_rows
+
+
+def bar(connection: sqlite3.Connection, kids: Sequence[str], now: datetime) -> None:
+    """Refuse every command from before ``now``, whatever was lost: counters are never below Unix milliseconds.
+
+    Args:
+        connection: see the module.
+        kids: every key that may command this hub.
+        now: aware, and believed: of a clock that is set, or the NOC's signed word.
+    """
+    with _transaction(connection):
+        for kid in kids:
+            connection.execute(
+                "INSERT INTO issuer_hwm (kid, ctr) VALUES (?, ?)"
+                " ON CONFLICT (kid) DO UPDATE SET ctr = max(excluded.ctr, issuer_hwm.ctr)",
+                (kid, int(now.timestamp() * 1000)),
+            )
+
+
+def _read(source: sqlite3.Connection, query: str) -> tuple[list[Any], bool]:
+    """Read as far as the damage lets it; say whether that was all."""
+    rows: list[Any] = []
+    try:
+        rows.extend(source.execute(query))
+    except sqlite3.Error:
+        return rows, False
+    return rows, True
 
 
 class Run(Protocol):

@@ -21,7 +21,10 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, ST
 -- first_seq: batches from here to the next epoch's first_seq are under this key
 CREATE TABLE epochs (first_seq INTEGER PRIMARY KEY, id BLOB NOT NULL, record BLOB NOT NULL) STRICT;
 -- key: class << 56 | seq, so that one b-tree gives each class in order and no second index wears the card
-CREATE TABLE batches (key INTEGER PRIMARY KEY, items INTEGER NOT NULL, envelope BLOB NOT NULL) STRICT;
+-- numbers: how many batch numbers the row stands for, its own and those that it covers
+CREATE TABLE batches (
+    key INTEGER PRIMARY KEY, items INTEGER NOT NULL, envelope BLOB NOT NULL, numbers INTEGER NOT NULL
+) STRICT;
 -- names of records that devices may send again; number: order of arrival, for pruning
 CREATE TABLE seen (number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE) STRICT;
 """

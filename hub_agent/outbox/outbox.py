@@ -1,6 +1,6 @@
 """The outbox: what is committed, sealed and waiting, as the rest of the hub sees it.
 
-Owns: the writer thread, the current epoch's data key, batch numbers and the chain.
+Owns: the writer thread, and what is known of the rows without reading them: how many wait, which are confirmed.
 Never: publishes, judges, or hands out anything but sealed bytes. Nobody else opens the database.
 
 Everything that touches the file runs on one thread, so that a commit, slow as a card can be, never stops the event
@@ -9,39 +9,32 @@ loop, and no cancelled coroutine leaves a cursor open.
 
 import asyncio
 import hashlib
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from hub_agent import wire
 from hub_agent.clock import Clock
-from hub_agent.envelope import digest
-from hub_agent.errors import StorageError
+from hub_agent.errors import DamagedError, StorageError
 from hub_agent.model import ReadingClass
+from hub_agent.outbox import recovery
 from hub_agent.outbox.box import LocalBox
-from hub_agent.outbox.store import Change, Row, Store, Tally, class_of, key_of, seq_of
-from hub_agent.seal import BATCHES_PER_EPOCH, Epoch, Sealer
+from hub_agent.outbox.failures import named
+from hub_agent.outbox.quota import Limits
+from hub_agent.outbox.recent import Kept, Recent
+from hub_agent.outbox.rows import Committed, Gone, Row, Tally, class_of, seq_of
+from hub_agent.outbox.store import Store
+from hub_agent.outbox.writer import Writer, Written
+from hub_agent.seal import Sealer
 
-_DAY_S: Final = 86_400.0
+__all__ = ["UNBOUNDED", "Committed", "Outbox", "name_record"]
+
 _KEEP_NAMES: Final = 100_000
 
+UNBOUNDED: Final = Limits(quota=1 << 60, ballast=0, min_free=0)
+
 T = TypeVar("T")
-
-
-class Committed(NamedTuple):
-    """A batch that is durable now.
-
-    Attributes:
-        key: its row key (class and number).
-        items: how many it holds.
-        envelope: the bytes to publish.
-        received_ns: monotonic stamps of its items, for the latency figures.
-    """
-
-    key: int
-    items: int
-    envelope: bytes
-    received_ns: tuple[int, ...] = ()
 
 
 class Outbox:
@@ -52,22 +45,30 @@ class Outbox:
         make_sealer: builds the sealer for a journal.
         box: protects local state on the card.
         clock: for the age of an epoch.
+        limits: how much room may be taken.
     """
 
-    def __init__(self, store: Store, make_sealer: Callable[[bytes], Sealer], box: LocalBox, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        make_sealer: Callable[[bytes], Sealer],
+        box: LocalBox,
+        clock: Clock,
+        limits: Limits = UNBOUNDED,
+    ) -> None:
         self._store = store
-        self._sealer = make_sealer(store.journal)
         self._box = box
         self._clock = clock
+        self._writer = Writer(store, make_sealer(store.journal), box, clock, limits)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
-        self._epoch: Epoch | None = None
-        self._epoch_first = 0
-        self._epoch_since_s = 0.0
-        self._link = store.last_link
         self._confirmed: list[tuple[int, int]] = []
         self._delivered: set[int] = set()
-        self._records = {epoch_id: record for _, epoch_id, record in store.epochs()}
         self.tallies: dict[ReadingClass, Tally] = store.tally()
+        self.recent = Recent()
+        self.on_removed: Callable[[Iterable[int]], None] = lambda _keys: None
+        """Is told the keys of batches that were shed or rewritten: nobody may send them any more."""
+        self.failure: StorageError | None = None
+        """What damaged file or card was met; the process must end, so that the next start repairs it."""
 
     @property
     def journal(self) -> bytes:
@@ -82,18 +83,39 @@ class Outbox:
     @property
     def chain(self) -> bytes:
         """The digest of the newest batch: what the heartbeat shows, so that a clone cannot hide."""
-        return self._link
+        return self._writer.link
 
     @property
     def size_bytes(self) -> int:
         """Bytes on disk."""
         return self._store.size_bytes()
 
+    @property
+    def fill(self) -> float:
+        """The share of its room that is taken, 0 to 1."""
+        return self._writer.plan.fill
+
     async def run(self, work: Callable[[Store], T]) -> T:
-        """Run something on the writer thread with the store; once asked for it is done, whoever stops waiting."""
-        future = asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
+        """Run something on the writer thread with the store; once asked for it is done, whoever stops waiting.
+
+        Raises:
+            StorageError: SQLite refused.
+        """
+        future = asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, work)
         await asyncio.wait({future})
         return future.result()
+
+    def _guarded(self, work: Callable[[Store], T]) -> T:
+        """Give errors of SQLite their names, and remember those that say that file or card is damaged."""
+        try:
+            try:
+                return work(self._store)
+            except sqlite3.Error as error:
+                raise named(error, "the outbox did not answer", self._store.path.parent) from error
+        except DamagedError as error:
+            self.failure = self.failure or error
+            recovery.suspect(self._store.path)
+            raise
 
     async def commit(
         self,
@@ -104,87 +126,78 @@ class Outbox:
     ) -> list[Committed]:
         """Make items durable, one batch a class, together with local state; give the batches in class order.
 
+        Where room had to be made, the gap records come first.
+
         Raises:
             StorageError: nothing was stored.
         """
         confirmed, self._confirmed = self._confirmed, []
         try:
-            committed, deleted = await self.run(
-                lambda store: self._commit(store, batches, tuple(names), state or {}, tuple(confirmed))
+            written = await self.run(
+                lambda _store: self._writer.commit(batches, tuple(names), state or {}, tuple(confirmed))
             )
         except StorageError:
             self._confirmed = confirmed + self._confirmed
             raise
-        for batch in committed:
-            self._count(batch.key, 1, batch.items)
-        self._settled(confirmed, deleted)
-        return committed
+        self._book(written)
+        self._settled(confirmed, written.deleted)
+        now_s = self._clock.monotonic_s()
+        for batch in written.committed[-len(batches) :] if batches else ():
+            self.recent.add(batch, batches[class_of(batch.key)], now_s)
+        return written.committed
 
-    def _commit(
-        self,
-        store: Store,
-        batches: Mapping[ReadingClass, Sequence[wire.Item]],
-        names: tuple[bytes, ...],
-        state: Mapping[str, bytes],
-        confirmed: tuple[tuple[int, int], ...],
-    ) -> tuple[list[Committed], list[tuple[int, int]]]:
-        epoch, begins = self._current_epoch(store)
-        seq, link = store.last_seq, self._link
-        committed = []
-        for cls in sorted(batches):
-            items = batches[cls]
-            seq += 1
-            envelope = self._sealer.seal(epoch, seq, cls, len(items), link, wire.encode(items))
-            link = digest(envelope)
-            received = tuple(item.stamp.monotonic_ns for item in items)
-            committed.append(Committed(key_of(cls, seq), len(items), envelope, received))
-        deleted = store.apply(
-            Change(
-                rows=[Row(batch.key, batch.items, batch.envelope) for batch in committed],
-                epochs=begins if committed else (),
-                confirmed=confirmed,
-                names=names,
-                state=[(name, self._box.close(name, value)) for name, value in state.items()],
-            )
-        )
-        self._link = link
-        if begins and committed:
-            self._epoch, self._epoch_first = epoch, begins[0][0]
-            self._epoch_since_s = self._clock.monotonic_s()
-            self._records[epoch.id] = epoch.record
-        return committed, deleted
+    async def turn(self) -> list[Committed]:
+        """Look at the room that is left, once a second; give gap records, where something had to be shed.
 
-    def _settled(self, confirmed: Sequence[tuple[int, int]], deleted: Sequence[tuple[int, int]]) -> None:
+        Raises:
+            StorageError: the file did not take it.
+        """
+        written = await self.run(lambda _store: self._writer.turn())
+        self._book(written)
+        return written.committed
+
+    async def rewrite(self, group: Sequence[Kept]) -> None:
+        """Put several batches that wait into one; see :class:`hub_agent.outbox.recent.Recent`.
+
+        Nobody may hand any of them out meanwhile.
+
+        Raises:
+            StorageError: nothing has changed.
+        """
+        self._book(await self.run(lambda _store: self._writer.rewrite(group)))
+
+    def _book(self, written: Written) -> None:
+        for batch in written.committed:
+            self._count(batch.key, 1, batch.items, batch.numbers)
+        for gone in written.removed:
+            self.recent.drop(gone.key)
+            self._count(gone.key, -1, -gone.items, -gone.numbers)
+        if written.removed:
+            self.on_removed([gone.key for gone in written.removed])
+
+    def sent(self, key: int) -> None:
+        """Note that a batch was handed to the broker: from now on it stays as it is."""
+        self.recent.drop(key)
+
+    def _settled(self, confirmed: Sequence[tuple[int, int]], deleted: Sequence[Gone]) -> None:
         """Book deletions: what was not known as delivered is counted now, and the newest batch is left for later."""
-        for key, items in deleted:
-            if seq_of(key) in self._delivered:
-                self._delivered.remove(seq_of(key))
+        for gone in deleted:
+            if seq_of(gone.key) in self._delivered:
+                self._delivered.remove(seq_of(gone.key))
             else:
-                self._count(key, -1, -items)
+                self._count(gone.key, -1, -gone.items, -gone.numbers)
         newest = self._store.last_seq
         if any(last >= newest for _, last in confirmed):
             self._confirmed.insert(0, (newest, newest))
 
-    def _count(self, key: int, batches: int, items: int) -> None:
+    def _count(self, key: int, batches: int, items: int, numbers: int) -> None:
         cls = class_of(key)
         before = self.tallies[cls]
-        self.tallies[cls] = Tally(before.batches + batches, before.items + items)
-
-    def _current_epoch(self, store: Store) -> tuple[Epoch, list[tuple[int, bytes, bytes]]]:
-        """Give the epoch to seal under; a new one at a start, after a day, or after 2^20 batches."""
-        fresh = (
-            self._epoch is not None
-            and self._clock.monotonic_s() - self._epoch_since_s < _DAY_S
-            and store.last_seq - self._epoch_first < BATCHES_PER_EPOCH - len(ReadingClass)
-        )
-        if fresh and self._epoch is not None:
-            return self._epoch, []
-        epoch = self._sealer.open_epoch(self._clock.stamp().wall_ns)
-        return epoch, [(store.last_seq + 1, epoch.id, epoch.record)]
+        self.tallies[cls] = Tally(before.batches + batches, before.items + items, before.numbers + numbers)
 
     def epoch_record(self, epoch_id: bytes) -> bytes | None:
         """Give the record of an epoch that still has batches here; None when it is unknown."""
-        return self._records.get(epoch_id)
+        return self._writer.records.get(epoch_id)
 
     def confirm(self, first: int, last: int, flown: Iterable[Committed]) -> None:
         """Note that the NOC has a range of batches; they go with the next commit, or with :meth:`settle`.
@@ -201,7 +214,7 @@ class Outbox:
         for batch in flown:
             if seq_of(batch.key) not in self._delivered:
                 self._delivered.add(seq_of(batch.key))
-                self._count(batch.key, -1, -batch.items)
+                self._count(batch.key, -1, -batch.items, -batch.numbers)
 
     @property
     def unsettled(self) -> int:
@@ -209,23 +222,18 @@ class Outbox:
         return len(self._confirmed)
 
     async def settle(self) -> None:
-        """Delete what is confirmed, forget spent epochs and old names, and give room back."""
-        confirmed, self._confirmed = self._confirmed, []
+        """Delete what is confirmed, forget spent epochs and old names.
 
-        def work(store: Store) -> list[tuple[int, int]]:
-            deleted = store.apply(Change(confirmed=confirmed)) if confirmed else []
-            store.drop_spent_epochs()
-            store.prune_seen(_KEEP_NAMES)
-            store.give_back()
-            self._records = {epoch_id: record for _, epoch_id, record in store.epochs()}
-            return deleted
+        Raises:
+            StorageError: it is all still there.
+        """
+        await self.commit({})
+        await self.run(self._tidy)
 
-        try:
-            deleted = await self.run(work)
-        except StorageError:
-            self._confirmed = confirmed + self._confirmed
-            raise
-        self._settled(confirmed, deleted)
+    def _tidy(self, store: Store) -> None:
+        store.drop_spent_epochs()
+        store.prune_seen(_KEEP_NAMES)
+        self._writer.records = {epoch_id: record for _, epoch_id, record in store.epochs()}
 
     async def after(self, cls: ReadingClass, key: int, limit: int) -> list[Row]:
         """Read up to ``limit`` waiting batches of a class behind ``key``, oldest first."""

@@ -9,21 +9,37 @@ lost rows in 17 of 20 cuts.
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
-from hub_agent.envelope import FIRST_LINK, digest
+from hub_agent.envelope import FIRST_LINK, JOURNAL_BYTES, digest
 from hub_agent.errors import StorageError
 from hub_agent.model import ReadingClass
+from hub_agent.outbox.failures import named
 from hub_agent.outbox.migrations import SCHEMA_VERSION, migrate
+from hub_agent.outbox.rows import (
+    SEQ_BITS,
+    SEQ_MASK,
+    Change,
+    Gone,
+    Row,
+    Tally,
+    Usage,
+    class_of,
+    key_of,
+    seq_of,
+)
+
+__all__ = ["Change", "Gone", "Row", "Store", "Tally", "Usage", "class_of", "key_of", "seq_of"]
 
 T = TypeVar("T")
 
-SEQ_BITS: Final = 56
-_SEQ_MASK: Final = (1 << SEQ_BITS) - 1
+
+_PROGRESS: Final = 1000
+"""Virtual machine instructions between two looks at the clock during a check."""
 
 _PRAGMAS: Final = (
     "PRAGMA auto_vacuum=INCREMENTAL",
@@ -40,55 +56,6 @@ _PRAGMAS: Final = (
     "PRAGMA cache_size=-1024",
     "PRAGMA busy_timeout=5000",
 )
-
-
-def key_of(cls: ReadingClass, seq: int) -> int:
-    """Give the row key of a batch: class first, so that classes are contiguous and each is in order."""
-    return int(cls) << SEQ_BITS | seq
-
-
-def seq_of(key: int) -> int:
-    """Take the batch number out of a row key."""
-    return key & _SEQ_MASK
-
-
-def class_of(key: int) -> ReadingClass:
-    """Take the class out of a row key."""
-    return ReadingClass(key >> SEQ_BITS)
-
-
-class Row(NamedTuple):
-    """One stored batch."""
-
-    key: int
-    items: int
-    envelope: bytes
-
-
-@dataclass(slots=True)
-class Change:
-    """What one transaction writes, all or nothing.
-
-    Attributes:
-        rows: new batches.
-        epochs: (first seq, id, record) of epochs that begin with them.
-        confirmed: ranges (first, last) of batch numbers to delete; the newest batch stays, as the chain's end.
-        names: names of records, to be recognised when a device sends them again.
-        state: (name, sealed value) of local state to replace.
-    """
-
-    rows: Sequence[Row] = ()
-    epochs: Sequence[tuple[int, bytes, bytes]] = ()
-    confirmed: Sequence[tuple[int, int]] = ()
-    names: Sequence[bytes] = ()
-    state: Sequence[tuple[str, bytes]] = field(default_factory=tuple)
-
-
-class Tally(NamedTuple):
-    """How much waits in one class."""
-
-    batches: int
-    items: int
 
 
 class Store:
@@ -120,12 +87,16 @@ class Store:
             migrate(self._db)
             self.journal = self._adopt_journal(journal)
             self.last_seq, self.last_link = self._tail()
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:
             raise StorageError(f"cannot open the outbox: {type(error).__name__}: {error}") from error
+        except sqlite3.Error as error:
+            raise named(error, "cannot open the outbox", path.parent) from error
 
     def _adopt_journal(self, fresh: bytes) -> bytes:
         self._db.execute("INSERT INTO meta VALUES ('journal', ?) ON CONFLICT DO NOTHING", (fresh,))
         value = self._db.execute("SELECT value FROM meta WHERE name = 'journal'").fetchone()[0]
+        if len(value) != JOURNAL_BYTES:
+            raise sqlite3.DatabaseError("the journal's name is damaged")
         return bytes(value)
 
     def _tail(self) -> tuple[int, bytes]:
@@ -134,7 +105,7 @@ class Store:
         for cls in ReadingClass:
             row = self._db.execute(
                 "SELECT key, envelope FROM batches WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1",
-                (key_of(cls, 0), key_of(cls, _SEQ_MASK)),
+                (key_of(cls, 0), key_of(cls, SEQ_MASK)),
             ).fetchone()
             if row is not None and seq_of(row[0]) > newest[0]:
                 newest = (seq_of(row[0]), digest(row[1]))
@@ -150,22 +121,24 @@ class Store:
         Raises:
             StorageError: SQLite refused.
         """
-        try:
+        with self._named("the command ledger did not answer"):
             return work(self._db)
-        except sqlite3.Error as error:
-            raise StorageError(f"the command ledger did not answer: {type(error).__name__}: {error}") from error
 
-    def apply(self, change: Change) -> list[tuple[int, int]]:
-        """Write one change durably: when this returns, a power cut cannot undo it. Give (key, items) of deleted rows.
+    def apply(self, change: Change) -> list[Gone]:
+        """Write one change durably: when this returns, a power cut cannot undo it. Give the confirmed rows it deleted.
 
         Raises:
+            FullError: there is no room; nothing of it was written.
             StorageError: nothing of it was written.
         """
         db = self._db
-        deleted: list[tuple[int, int]] = []
-        try:
+        deleted: list[Gone] = []
+        with self._named("the outbox did not take a change"):
             db.execute("BEGIN IMMEDIATE")
-            db.executemany("INSERT INTO batches VALUES (?, ?, ?)", change.rows)
+            for key in change.removed:
+                if db.execute("DELETE FROM batches WHERE key = ?", (key,)).rowcount != 1:
+                    raise StorageError("the outbox lacks a batch that was to be replaced", hint="this is a bug")
+            db.executemany("INSERT INTO batches VALUES (?, ?, ?, ?)", change.rows)
             db.executemany("INSERT INTO epochs VALUES (?, ?, ?)", change.epochs)
             db.executemany("INSERT INTO seen (name) VALUES (?) ON CONFLICT DO NOTHING", ((n,) for n in change.names))
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", change.state)
@@ -174,38 +147,57 @@ class Store:
                 deleted += self._delete(first, min(last, newest - 1))
             db.execute("COMMIT")
             self.last_seq = newest
-        except sqlite3.Error as error:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise StorageError(f"the outbox did not take a change: {type(error).__name__}: {error}") from error
         return deleted
 
-    def _delete(self, first: int, last: int) -> list[tuple[int, int]]:
-        gone: list[tuple[int, int]] = []
+    def _delete(self, first: int, last: int) -> list[Gone]:
+        gone: list[Gone] = []
         for cls in ReadingClass:
-            gone += self._db.execute(
-                "DELETE FROM batches WHERE key BETWEEN ? AND ? RETURNING key, items",
+            rows = self._db.execute(
+                "DELETE FROM batches WHERE key BETWEEN ? AND ? RETURNING key, items, numbers",
                 (key_of(cls, first), key_of(cls, last)),
-            ).fetchall()
+            )
+            gone += [Gone(*row) for row in rows.fetchall()]
         return gone
+
+    @contextmanager
+    def _named(self, what: str) -> Iterator[None]:
+        """Give SQLite's errors the hub's names; nothing is left half done."""
+        try:
+            yield
+        except (sqlite3.Error, StorageError) as error:
+            with suppress(sqlite3.Error):  # a full or failing disk may have rolled back already
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+            if isinstance(error, StorageError):
+                raise
+            raise named(error, what, self.path.parent) from error
 
     def after(self, cls: ReadingClass, key: int, limit: int) -> list[Row]:
         """Read up to ``limit`` batches of one class behind ``key``, oldest first."""
         rows = self._db.execute(
-            "SELECT key, items, envelope FROM batches WHERE key > ? AND key < ? ORDER BY key LIMIT ?",
-            (max(key, key_of(cls, 0)), key_of(cls, _SEQ_MASK), limit),
+            "SELECT key, items, envelope, numbers FROM batches WHERE key > ? AND key < ? ORDER BY key LIMIT ?",
+            (max(key, key_of(cls, 0)), key_of(cls, SEQ_MASK), limit),
         )
         return [Row(*row) for row in rows]
 
+    def oldest(self, cls: ReadingClass, limit: int) -> list[tuple[int, int, int, int]]:
+        """Give (key, items, numbers, bytes) of up to ``limit`` batches of a class, oldest first."""
+        return self._db.execute(
+            "SELECT key, items, numbers, length(envelope) FROM batches WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?",
+            (key_of(cls, 0), key_of(cls, SEQ_MASK), limit),
+        ).fetchall()
+
     def row(self, key: int) -> Row | None:
         """Read one batch; None when it is gone."""
-        found = self._db.execute("SELECT key, items, envelope FROM batches WHERE key = ?", (key,)).fetchone()
+        found = self._db.execute("SELECT key, items, envelope, numbers FROM batches WHERE key = ?", (key,)).fetchone()
         return None if found is None else Row(*found)
 
     def tally(self) -> dict[ReadingClass, Tally]:
         """Count what waits, by class. Reads the whole file: for the start, not for every second."""
-        rows = self._db.execute("SELECT key >> ?, count(*), sum(items) FROM batches GROUP BY 1", (SEQ_BITS,))
-        found = {ReadingClass(cls): Tally(batches, items) for cls, batches, items in rows}
+        rows = self._db.execute(
+            "SELECT key >> ?, count(*), sum(items), sum(numbers) FROM batches GROUP BY 1", (SEQ_BITS,)
+        )
+        found = {ReadingClass(cls): Tally(*figures) for cls, *figures in rows}
         return {cls: found.get(cls, Tally(0, 0)) for cls in ReadingClass}
 
     def epochs(self) -> Iterator[tuple[int, bytes, bytes]]:
@@ -243,16 +235,43 @@ class Store:
         wal = self.path.with_name(self.path.name + "-wal")
         return sum(os.stat(p).st_size for p in (self.path, wal) if p.exists())  # noqa: PTH116 - one call, no Path copy
 
-    def give_back(self, pages: int = 1000) -> None:
-        """Return free pages to the file system, at most ``pages`` at once."""
-        self._db.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()
+    def usage(self) -> Usage:
+        """Say how large the file is, and how much of it is free."""
+        page, pages, spare = (
+            self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
+        )
+        return Usage(page * pages, page * spare, page)
 
-    def check(self) -> str:
-        """Run SQLite's quick check; "ok" or what is wrong first."""
-        result: Any = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    def bound(self, ceiling: int) -> None:
+        """Let the file grow to ``ceiling`` bytes and no further; beyond, a change raises FullError."""
+        self._db.execute(f"PRAGMA max_page_count={max(1, ceiling // self.usage().page):d}")
+
+    def give_back(self, keep: int = 0, pages: int = 1000) -> None:
+        """Return free pages to the file system, all but ``keep`` bytes of them, at most ``pages`` at once.
+
+        The write-ahead log is cut too, once it is empty: what a drain wrote there would stay until the next start.
+        """
+        usage = self.usage()
+        pages = min(pages, (usage.spare - keep) // usage.page)
+        with self._named("the outbox did not give room back"):
+            if pages > 0:
+                self._db.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def check(self, limit_s: float, monotonic_s: Callable[[], float]) -> str | None:
+        """Run SQLite's quick check: "ok", or what is wrong first; None when ``limit_s`` was not enough.
+
+        Raises:
+            StorageError: it could not be read.
+        """
+        end_s = monotonic_s() + limit_s
+        self._db.set_progress_handler(lambda: monotonic_s() > end_s, _PROGRESS)
+        try:
+            result: Any = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
+                return None
+            raise named(error, "the outbox cannot be checked", self.path.parent) from error
+        finally:
+            self._db.set_progress_handler(None, 0)
         return str(result)
-
-
-def rows_of(envelopes: Iterable[tuple[ReadingClass, int, int, bytes]]) -> list[Row]:
-    """Make rows from (class, seq, items, envelope)."""
-    return [Row(key_of(cls, seq), items, envelope) for cls, seq, items, envelope in envelopes]

@@ -7,16 +7,16 @@ Never: says what the rules are; :mod:`~hub_agent.testing.rules` does. Imports hy
 import random
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from hub_agent import nomenclature as mdc
-from hub_agent.captures import Capture, happen, load_folder, plain, replay
-from hub_agent.driver import SERIAL, Action, Chunk, Driver, Emit, Moment, SerialLink, Session
+from hub_agent.captures import Capture, Frame, chunk_of, load_folder, plain, play
+from hub_agent.driver import SERIAL, Action, Chunk, Driver, Emit, Moment, SerialLink, Session, SessionFactory
 from hub_agent.testing.rules import UUID, check_action, hold
 from hub_agent.testing.table import check_readme
 
@@ -46,7 +46,11 @@ class Check:
 
 
 def checks(
-    driver: Driver, captures: Path | str | None = None, readme: str | None = None, streams: Iterable[str] = ()
+    driver: Driver,
+    captures: Path | str | None = None,
+    readme: str | None = None,
+    streams: Iterable[str] = (),
+    options: Mapping[str, Any] | None = None,
 ) -> tuple[Check, ...]:
     """List what a driver is held to.
 
@@ -55,7 +59,10 @@ def checks(
         captures: a folder of capture files (see :mod:`hub_agent.captures`) with their golden readings.
         readme: the text of the table that must have a row for the driver.
         streams: BLE channels whose values are pieces of a byte stream; a serial line always is one.
+        options: of the device, for a driver that cannot do without; a capture brings its own.
     """
+    if options is not None:
+        driver = replace(driver, session=_with(driver, options))
     known = () if captures is None else load_folder(Path(captures))
     found = [
         Check("declaration", partial(check_declaration, driver)),
@@ -69,6 +76,11 @@ def checks(
     if readme is not None:
         found.append(Check("readme", partial(check_readme, driver, readme)))
     return tuple(found)
+
+
+def _with(driver: Driver, defaults: Mapping[str, Any]) -> SessionFactory:
+    """Make sessions with these options, unless others are given."""
+    return lambda options: driver.session({**defaults, **options})
 
 
 def channels(driver: Driver) -> tuple[str, ...]:
@@ -96,13 +108,14 @@ def check_declaration(driver: Driver) -> None:
         hold(channel == SERIAL or UUID.fullmatch(channel), f"{channel!r} is no full lower-case UUID")
     hold(all(driver.options.values()), "an option without a description")
     for name in driver.commands:
-        session = driver.session({})
+        session = driver.session(driver.example)
         _held(driver, session.opened(_NOW))
         _held(driver, session.command(name, _NOW))
 
 
 def _frames(captures: Sequence[Capture]) -> list[Chunk]:
-    return [line.what for capture in captures for line in capture.lines if isinstance(line.what, Chunk)]
+    chunks = (chunk_of(capture, line) for capture in captures for line in capture.lines)
+    return [chunk for chunk in chunks if chunk is not None]
 
 
 def _chunks(driver: Driver, captures: Sequence[Capture]) -> "SearchStrategy[Chunk]":
@@ -151,8 +164,8 @@ def check_any_bytes(driver: Driver, captures: Sequence[Capture] = ()) -> None:
     @settings(max_examples=_EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(steps)
     def run_one(happened: list[Chunk | str]) -> None:
-        first = run(driver.session({}), happened)
-        hold(first == run(driver.session({}), happened), "the same calls gave other actions")
+        first = run(driver.session(driver.example), happened)
+        hold(first == run(driver.session(driver.example), happened), "the same calls gave other actions")
 
     run_one()
 
@@ -171,7 +184,7 @@ def check_splitting(driver: Driver, captures: Sequence[Capture], streams: Sequen
     source = noise | st.sampled_from(captured) if captured else noise
 
     def read(channel: str, pieces: Iterable[bytes]) -> list[Any]:
-        session = driver.session({})
+        session = driver.session(driver.example)
         _held(driver, session.opened(_NOW))
         actions = [
             action for piece in pieces for action in _held(driver, session.received(Chunk(channel, piece, _NOW)))
@@ -195,18 +208,21 @@ def check_splitting(driver: Driver, captures: Sequence[Capture], streams: Sequen
 
 def check_golden(driver: Driver, capture: Capture) -> None:
     """A capture gives the readings that were reviewed with it."""
-    for number, (line, got) in enumerate(zip(capture.lines, replay(driver, capture), strict=True), 1):
-        hold(got == line.readings, f"{capture.name}, line {number}: {list(got)}, reviewed: {list(line.readings)}")
-    session = driver.session(capture.options)
-    for line in capture.lines:
-        _held(driver, happen(session, line))
+    for each in play(driver, capture):
+        line = each.line
+        _held(driver, each.actions)
+        what = f"{line.channel} {line.data.hex()}" if isinstance(line, Frame) else line.event
+        hold(
+            each.readings == line.readings,
+            f"{capture.name} at {line.at_s} s, {what}: {list(each.readings)}, reviewed: {list(line.readings)}",
+        )
 
 
 def check_bounded_state(driver: Driver, captures: Sequence[Capture] = ()) -> None:
     """A session that hears noise, or the same for ever, does not grow."""
     generator = random.Random(0)  # noqa: S311 - noise, not a secret
     frames = _frames(captures)
-    session = driver.session({})
+    session = driver.session(driver.example)
     _held(driver, session.opened(_NOW))
     weights: list[int] = []
     for half in range(2):

@@ -18,6 +18,7 @@ from typing import Final
 MODULE_LINES: Final = 300
 FUNCTION_LINES: Final = 50
 LARGER: Final[Mapping[str, str]] = {
+    "hub_agent/alarms/watch.py": "the one owner of alarm state; what can be told alone is in register, state and off",
     "hub_agent/driver.py": "the whole plugin contract, to be read in one sitting by driver authors",
 }
 """Modules that may be larger, each with its reason."""
@@ -26,6 +27,8 @@ SIZED: Final = ("hub_agent/", "drivers/", "scripts/")
 LOCKS: Final = ("build", "run", "demo", "test", "check")
 _LINK: Final = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 _QUOTED: Final = re.compile(r"`([\w./-]+)`")
+_TYPED: Final = re.compile(r"(?:`|^\$ )(hub-agent|hub-noc) ([a-z]+)", re.MULTILINE)
+_PROGRAMS: Final = {"hub-agent": "hub_agent/cli.py", "hub-noc": "hub_agent/noc/cli.py"}
 
 
 def tracked() -> list[str]:
@@ -73,9 +76,22 @@ def tree() -> Iterator[str]:
             yield f"docs/architecture.md: does not place hub_agent/{name}"
 
 
+def _commands(path: str) -> set[str]:
+    """Name the commands that a typer program has: decorated functions and added groups."""
+    found = set()
+    for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"), path)):
+        if isinstance(node, ast.FunctionDef) and any(".command(" in ast.unparse(made) for made in node.decorator_list):
+            found.add(node.name)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".add_typer", ".command")):
+            found |= {str(ast.literal_eval(given.value)) for given in node.keywords if given.arg == "name"}
+            found |= {str(ast.literal_eval(given)) for given in node.args if isinstance(given, ast.Constant)}
+    return found
+
+
 def documents() -> Iterator[str]:
-    """Find links and quoted paths in the documents that lead nowhere."""
+    """Find links, quoted paths and typed commands in the documents that lead nowhere."""
     files = tracked()
+    commands = {program: _commands(path) for program, path in _PROGRAMS.items()}
     tops = {path.split("/")[0] for path in files if "/" in path}
     for path in (path for path in files if path.endswith(".md")):
         text = Path(path).read_text(encoding="utf-8")
@@ -85,6 +101,9 @@ def documents() -> Iterator[str]:
         for quoted in _QUOTED.findall(text):
             if "/" in quoted and quoted.split("/")[0] in tops and not Path(quoted).exists():
                 yield f"{path}: names {quoted}, which does not exist"
+        for program, command in _TYPED.findall(text):
+            if command not in commands[program]:
+                yield f"{path}: {program} has no command {command}"
 
 
 def fingerprint() -> str:

@@ -10,7 +10,7 @@ from hub_agent.driver import Action, Chunk, Emit, Moment, Read, Rejected, Sessio
 from hub_agent.model import Absent, DeviceTime, Measurement, Quality, Reading, ReadingClass
 from hub_drivers.cgm.control import CONTROL_POINT, encode, fields
 from hub_drivers.cgm.driver import DRIVER, FEATURE, MEASUREMENT, SESSION_START
-from hub_drivers.codec.crc16 import crc16_mcrf4xx
+from hub_drivers.codec.checksum import crc16_mcrf4xx
 from hub_drivers.record_access.frame import CONTROL_POINT as RECORD_ACCESS
 
 HOME = datetime(2026, 11, 22, 8, 30)  # noqa: DTZ001 - the home's wall clock

@@ -8,7 +8,8 @@ from hub_agent import nomenclature as mdc
 from hub_agent.driver import Chunk, Emit, Moment, Rejected, Write
 from hub_agent.model import Absent, Measurement, Quality, Reading, ReadingClass
 from hub_drivers.battery.frame import BATTERY_LEVEL
-from hub_drivers.heart_rate.driver import CONTROL_POINT, DRIVER, MEASUREMENT
+from hub_drivers.heart_rate.driver import CONTROL_POINT, DRIVER
+from hub_drivers.heart_rate.reading import MEASUREMENT
 
 NOW = Moment(0.0, None)
 

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hub_agent import mqtt
 from hub_agent.clock import SystemClock
+from hub_agent.delivery import Policy
 from hub_agent.errors import DeliveryError
-from hub_agent.forwarder import Forwarder, Policy
+from hub_agent.forwarder import Forwarder
 from hub_agent.model import Code, Measurement, Reading, ReadingClass, ReceivedReading
 from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2
 from hub_agent.outbox.box import LocalBox

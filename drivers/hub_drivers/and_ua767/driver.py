@@ -6,13 +6,13 @@ Owns: the dialogue, and how results become readings. Never: parses bytes; starts
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from hub_agent.driver import SERIAL, Action, Chunk, Driver, Emit, Moment, Rejected, SerialLink, Session, Wait, Write
+from hub_agent.driver import SERIAL, Action, Chunk, Driver, Emit, Moment, SerialLink, Session, Wait, Write
 from hub_agent.model import Quality, Reading
 from hub_agent.nomenclature import DIASTOLIC, PULSE_RATE_NIBP, SYSTOLIC
 from hub_drivers.and_ua767 import frame
 from hub_drivers.and_ua767.frame import Result
 from hub_drivers.codec.pressure import blood_pressure
-from hub_drivers.codec.stream import Deframer
+from hub_drivers.codec.stream import Deframer, framed
 
 __all__ = ["DRIVER", "UaSession", "result_reading"]
 
@@ -41,17 +41,7 @@ class UaSession:
 
     def received(self, chunk: Chunk) -> Iterable[Action]:
         """Handle answers and results."""
-        if chunk.channel != SERIAL:
-            yield Rejected("channel", chunk.data)
-            return
-        for kind, data in self._deframer.feed(chunk.data):
-            if kind == "noise":
-                yield Rejected("no frame", data)
-            elif kind == "frame" and data in {frame.ACK, frame.NAK}:
-                self._open = data == frame.ACK
-                yield Wait(_REOPEN_S if self._open else _WAKE_S)
-            elif kind == "frame":
-                yield Emit(result_reading(frame.decode(data)))
+        return framed(chunk, SERIAL, self._deframer, self._frame)
 
     def silent(self, moment: Moment) -> Iterable[Action]:
         """Open the line again: it falls asleep, and is off between measurements."""
@@ -64,6 +54,13 @@ class UaSession:
         """Know no command."""
         del name, moment
         return ()
+
+    def _frame(self, data: bytes) -> Iterable[Action]:
+        if data in {frame.ACK, frame.NAK}:
+            self._open = data == frame.ACK
+            yield Wait(_REOPEN_S if self._open else _WAKE_S)
+        else:
+            yield Emit(result_reading(frame.decode(data)))
 
 
 def _session(options: Mapping[str, Any]) -> Session:

@@ -38,7 +38,8 @@ from hub_drivers.blood_pressure.frame import (
     measurement_fields,
 )
 from hub_drivers.codec.medfloat import measured
-from hub_drivers.codec.plausibility import assess, gated, unless_zero
+from hub_drivers.codec.plausibility import assess, contradictory, gated, unless_zero
+from hub_drivers.codec.sig_time import dated
 from hub_drivers.codec.steps import taken
 from hub_drivers.current_time.clock import CLOCK_CHANNELS, OPTION, DeviceClock
 from hub_drivers.current_time.frame import CURRENT_TIME, DATE_TIME
@@ -66,13 +67,11 @@ def reading(frame: PressureFrame, *, stored: bool = False) -> Reading:
     quality = STATUS.quality(frame.status) if frame.status else _GOOD
     if systolic.value is None and diastolic.value is None:
         quality |= Quality.INVALID
-    elif systolic.value is not None and diastolic.value is not None and systolic.value <= diastolic.value:
+    elif contradictory(systolic, diastolic):
         quality |= Quality.IMPLAUSIBLE
-    time = None
-    if frame.time is not None:
-        time = frame.time.device_time()
-        if time is None:
-            quality |= Quality.CLOCK_NOT_SET
+    time, unset = dated(frame.time)
+    if unset:
+        quality |= Quality.CLOCK_NOT_SET
     return assess(ReadingClass.EPISODIC, measurements, quality, time, stored=stored, user=frame.user)
 
 
@@ -101,8 +100,7 @@ class BloodPressureSession:
         channel, data, moment = chunk
         if channel == MEASUREMENT:
             frame = decode(data)
-            time = None if frame.time is None else frame.time.device_time()
-            yield Emit(reading(frame, stored=self._clock.old(time, moment)))
+            yield Emit(reading(frame, stored=self._clock.old(dated(frame.time)[0], moment)))
             yield Wait(_QUIET_S)
         elif channel == CUFF_PRESSURE:
             yield Emit(cuff_reading(decode(data)))

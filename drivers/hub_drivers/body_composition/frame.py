@@ -17,7 +17,7 @@ from hub_agent.model import Absent, Code, DeviceTime, Measurement, Quality, Read
 from hub_agent.registry import Fields
 from hub_drivers.codec.layout import Layout
 from hub_drivers.codec.plausibility import assess, gated, unless_zero
-from hub_drivers.codec.sig_time import SigTime, read_date_time
+from hub_drivers.codec.sig_time import SigTime, dated, read_date_time
 from hub_drivers.weight_scale.frame import FAILED, INCH, KG, LB, METRE, TENTH
 
 MEASURES: Final = frozenset(
@@ -150,11 +150,11 @@ def reading(
     )
     others = [unless_zero(Measurement(code, unit, value)) for code, unit, value in _values(frame) if value is not None]
     quality = Quality.GOOD if fat.value is not None else Quality.INCOMPLETE
-    time = measured
-    if frame.time is not None:
-        time = frame.time.device_time()
-        if time is None:
-            quality |= Quality.CLOCK_NOT_SET
+    time, unset = dated(frame.time)
+    if unset:
+        quality |= Quality.CLOCK_NOT_SET
+    if frame.time is None:
+        time = measured
     whose = user if frame.user is None else frame.user
     return assess(ReadingClass.EPISODIC, (fat, *others), quality, time, stored=stored, user=whose)
 

@@ -14,6 +14,7 @@ from hub_drivers.battery.frame import reading as battery
 from hub_drivers.body_composition.frame import CompositionFrame, joined
 from hub_drivers.body_composition.frame import decode as decode_composition
 from hub_drivers.body_composition.frame import reading as composition_reading
+from hub_drivers.codec.sig_time import dated
 from hub_drivers.codec.steps import taken
 from hub_drivers.current_time.clock import CLOCK_CHANNELS, DeviceClock
 from hub_drivers.user_data.consent import CONTROL_POINT, Consent
@@ -57,8 +58,7 @@ class ScaleSession:
             frame = decode_weight(data)
             yield from self._flush()
             self._weight = frame
-            time = None if frame.time is None else frame.time.device_time()
-            yield Emit(weight_reading(frame, stored=self._clock.old(time, moment)))
+            yield Emit(weight_reading(frame, stored=self._clock.old(dated(frame.time)[0], moment)))
             yield Wait(_QUIET_S)
         elif channel == COMPOSITION:
             yield from self._composed(decode_composition(data), moment)
@@ -92,7 +92,7 @@ class ScaleSession:
         measured: DeviceTime | None = None
         user: int | None = None
         if weight is not None:
-            measured = None if weight.time is None else weight.time.device_time()
+            measured, _unset = dated(weight.time)
             user = weight.user
         time = measured if frame.time is None else frame.time.device_time()
         return Emit(composition_reading(frame, measured, user, stored=self._clock.old(time, moment)))

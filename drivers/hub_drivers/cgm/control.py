@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from hub_agent.driver import sig_uuid
 from hub_agent.errors import DecodeError
 from hub_agent.registry import Fields
-from hub_drivers.codec.crc16 import checked, crc16_mcrf4xx
+from hub_drivers.cgm.e2e import checked, sealed
 from hub_drivers.codec.medfloat import sfloat
 
 CONTROL_POINT: Final = sig_uuid(0x2AAC)
@@ -68,7 +68,7 @@ def decode(data: bytes) -> Operation:
 def encode(opcode: int, *, crc: bool) -> bytes:
     """Make a request without operand, with a checksum where the features ask for one."""
     request = bytes((opcode,))
-    return request + crc16_mcrf4xx(request).to_bytes(2, "little") if crc else request
+    return sealed(request) if crc else request
 
 
 def fields(data: bytes) -> Fields:

@@ -35,6 +35,7 @@ from hub_drivers.battery.frame import reading as battery
 from hub_drivers.cgm.control import CONTROL_POINT, RESPONSE, START_SESSION, STOP_SESSION, SUCCESS, encode
 from hub_drivers.cgm.control import decode as decode_operation
 from hub_drivers.cgm.control import fields as control_fields
+from hub_drivers.cgm.e2e import sealed
 from hub_drivers.cgm.frame import (
     E2E_CRC,
     STATUS,
@@ -49,7 +50,6 @@ from hub_drivers.cgm.frame import (
     start_fields,
     status_fields,
 )
-from hub_drivers.codec.crc16 import crc16_mcrf4xx
 from hub_drivers.codec.medfloat import measured
 from hub_drivers.codec.plausibility import assess, gated, unless_zero
 from hub_drivers.codec.sig_time import date_time
@@ -158,7 +158,7 @@ class CgmSession:
         yield Read(SESSION_START)
 
     def _sealed(self, data: bytes) -> bytes:
-        return data + crc16_mcrf4xx(data).to_bytes(2, "little") if self._crc else data
+        return sealed(data) if self._crc else data
 
     def _operated(self, data: bytes) -> Iterator[Action]:
         operation = decode_operation(data)

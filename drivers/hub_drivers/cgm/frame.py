@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple
 from hub_agent.errors import DecodeError
 from hub_agent.model import Quality
 from hub_agent.registry import Fields
+from hub_drivers.cgm.e2e import checked
 from hub_drivers.codec.bits import Bit, StatusWord
-from hub_drivers.codec.crc16 import checked, crc16_mcrf4xx
+from hub_drivers.codec.checksum import crc16_mcrf4xx
 from hub_drivers.codec.layout import Layout
 from hub_drivers.codec.medfloat import MedicalFloat, sfloat
 from hub_drivers.codec.sig_time import SigTime, dst_offset_min, read_date_time, time_zone_min

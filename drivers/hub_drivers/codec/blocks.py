@@ -8,7 +8,7 @@ from typing import Final
 
 from hub_agent.errors import DecodeError
 from hub_agent.registry import Fields, FormatDecoder
-from hub_drivers.codec.crc16 import crc16_mcrf4xx
+from hub_drivers.codec.checksum import crc16_mcrf4xx
 from hub_drivers.codec.medfloat import read_float32, read_sfloat
 from hub_drivers.codec.sig_time import dst_offset_min, read_date_time, time_zone_min
 

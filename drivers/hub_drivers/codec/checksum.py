@@ -1,4 +1,4 @@
-"""Checksums of device protocols: sums, exclusive or, CRC-8 and the CRC-16s that vendors use.
+"""Checksums of device protocols: sums, exclusive or, CRC-8 and the CRC-16s in use.
 
 Owns: one pure function for each algorithm, named as the CRC catalogue (reveng.sourceforge.io/crc-catalogue) names it.
 Never: knows a frame; which bytes are covered is the frame's business.
@@ -9,7 +9,7 @@ from functools import reduce
 from operator import xor
 from typing import Final
 
-__all__ = ["crc8_maxim", "crc8_smbus", "crc16_ibm_3740", "crc16_ibm_sdlc", "sum8", "sum16", "xor8"]
+__all__ = ["crc8_maxim", "crc8_smbus", "crc16_ibm_3740", "crc16_ibm_sdlc", "crc16_mcrf4xx", "sum8", "sum16", "xor8"]
 
 
 def _reflected(polynomial: int) -> tuple[int, ...]:
@@ -31,7 +31,7 @@ def _smbus_entry(value: int) -> int:
 
 _SMBUS: Final = tuple(_smbus_entry(value) for value in range(256))
 _MAXIM: Final = _reflected(0x8C)
-_SDLC: Final = _reflected(0x8408)
+_CCITT: Final = _reflected(0x8408)
 
 
 def sum8(data: bytes) -> int:
@@ -72,7 +72,12 @@ def crc16_ibm_3740(data: bytes) -> int:
 
 def crc16_ibm_sdlc(data: bytes) -> int:
     """CRC-16/IBM-SDLC, also X-25: polynomial 1021 reflected, start and end FFFF (check value: 906E)."""
+    return crc16_mcrf4xx(data) ^ 0xFFFF
+
+
+def crc16_mcrf4xx(data: bytes) -> int:
+    """CRC-16/MCRF4XX, the E2E-CRC of Bluetooth: polynomial 1021 reflected, start FFFF (check value: 6F91)."""
     crc = 0xFFFF
     for byte in data:
-        crc = (crc >> 8) ^ _SDLC[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFF
+        crc = (crc >> 8) ^ _CCITT[(crc ^ byte) & 0xFF]
+    return crc

@@ -10,12 +10,11 @@ from typing import Final
 from hub_agent.model import Absent, DeviceTime, Measurement, Quality, Reading, ReadingClass
 from hub_agent.nomenclature import GLUCOSE_CAPILLARY_PLASMA, GLUCOSE_CONTROL
 from hub_drivers.codec.number import whole
+from hub_drivers.codec.plausibility import assess
 
 __all__ = ["MEASURES", "glucose"]
 
 MEASURES: Final = frozenset((GLUCOSE_CAPILLARY_PLASMA, GLUCOSE_CONTROL))
-
-_HIGHEST: Final = 2500  # mg/dL; meters end at 600
 
 
 def glucose(
@@ -39,13 +38,10 @@ def glucose(
     if taken is None:
         quality |= Quality.CLOCK_NOT_SET
     if mg_dl is None:
-        quality |= Quality.OUT_OF_RANGE
         measurement = Measurement(code, "mg/dL", None, Absent.POSITIVE_INFINITY)
-    elif not mg_dl or quality & Quality.INVALID:
-        measurement = Measurement(code, "mg/dL", None, Absent.ERROR if mg_dl else Absent.UNKNOWN)
+    elif not mg_dl:
+        measurement = Measurement(code, "mg/dL", None, Absent.UNKNOWN)
     else:
         measurement = Measurement(code, "mg/dL", whole(mg_dl))
-        if mg_dl > _HIGHEST:
-            quality |= Quality.IMPLAUSIBLE
     measured = DeviceTime(taken) if taken else None
-    return Reading(ReadingClass.EPISODIC, (measurement,), quality, measured, stored=True)
+    return assess(ReadingClass.EPISODIC, (measurement,), quality, measured, stored=True)

@@ -4,8 +4,8 @@ Owns: how saturation, pulse rate, perfusion index and pleth become a reading, an
 Never: knows a wire format; the family's codec says what the device meant.
 
 The rules: a sensor on nobody, a broken sensor and a search for a pulse leave no value, whatever number the frame still
-carries; 0 is how many devices say "none" and is never a value; numbers that no living person has are kept, flagged
-:attr:`Quality.IMPLAUSIBLE`.
+carries; 0 is how many devices say "none" and is never a value; what ``plausibility`` does not believe is kept, flagged
+:attr:`Quality.IMPLAUSIBLE`. Whole numbers are compared as such: a decimal costs more than the rest of a frame.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from typing import Any, Final
 from hub_agent.model import Absent, DeviceTime, Measurement, Quality, Reading, ReadingClass, Samples
 from hub_agent.nomenclature import PERFUSION_INDEX, PLETH, PULSE_RATE_OXIMETER, SPO2
 from hub_drivers.codec.number import whole
+from hub_drivers.codec.plausibility import BOUNDS
 
 __all__ = ["flag_implausible", "implausible", "oximetry", "perfusion", "pleth"]
 
@@ -25,9 +26,8 @@ _SENSOR_OFF: Final = int(Quality.SENSOR_OFF)
 _SEARCHING: Final = int(Quality.SEARCHING)
 _IMPLAUSIBLE: Final = int(Quality.IMPLAUSIBLE)
 _GOOD: Final = Quality.GOOD
-_HIGHEST_SPO2: Final = 100
-_LOWEST_PULSE: Final = 10
-_HIGHEST_PULSE: Final = 400
+_LOWEST_SPO2, _HIGHEST_SPO2 = map(int, BOUNDS[SPO2, "%"])
+_LOWEST_PULSE, _HIGHEST_PULSE = map(int, BOUNDS[PULSE_RATE_OXIMETER, "/min"])
 
 _SPO2: Final = tuple(Measurement(SPO2, "%", whole(value)) for value in range(256))
 _PULSE: Final = tuple(Measurement(PULSE_RATE_OXIMETER, "/min", whole(value)) for value in range(512))
@@ -37,12 +37,10 @@ _NO_PERFUSION: Final = {reason: Measurement(PERFUSION_INDEX, "%", None, reason) 
 
 
 def implausible(spo2: int | Decimal | None, pulse_rate: int | Decimal | None) -> bool:
-    """Say whether a saturation in % above 100, or a pulse rate in /min outside 10 to 400, is among them.
-
-    0 does not count: it means "none" and is absent.
-    """
-    return (spo2 is not None and spo2 > _HIGHEST_SPO2) or (
-        pulse_rate is not None and pulse_rate != 0 and not _LOWEST_PULSE <= pulse_rate <= _HIGHEST_PULSE
+    """Say whether a saturation in % or a pulse rate in /min is beyond its bounds; 0 means "none" and does not count."""
+    return bool(
+        (spo2 and not _LOWEST_SPO2 <= spo2 <= _HIGHEST_SPO2)
+        or (pulse_rate and not _LOWEST_PULSE <= pulse_rate <= _HIGHEST_PULSE)
     )
 
 
@@ -106,8 +104,8 @@ def oximetry(
     """Make a reading of a saturation in % and a pulse rate in /min.
 
     Args:
-        spo2: as sent; None and 0 are absent, above 100 is implausible.
-        pulse_rate: as sent; None and 0 are absent, below 10 and above 400 are implausible.
+        spo2: as sent; None and 0 are absent.
+        pulse_rate: as sent; None and 0 are absent.
         quality: what the device says; both missing without a reason given is a search for a pulse.
         more: measurements beside them, as they are.
         cls: continuous unless it is a spot check.

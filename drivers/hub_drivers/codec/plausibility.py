@@ -126,6 +126,11 @@ def assess(
     return Reading(cls, measurements, quality, measured, record, stored, user)
 
 
+def contradictory(systolic: Measurement, diastolic: Measurement) -> bool:
+    """Say whether of two pressures the higher one is not the higher."""
+    return systolic.value is not None and diastolic.value is not None and systolic.value <= diastolic.value
+
+
 def without(measurement: Measurement, why: Absent) -> Measurement:
     """Take the value out of a measurement, keeping what it would have been."""
     return Measurement(measurement.code, measurement.unit, None, why)

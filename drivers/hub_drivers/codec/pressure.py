@@ -9,30 +9,20 @@ from typing import Final
 from hub_agent.model import Absent, Code, DeviceTime, Measurement, Quality, Reading, ReadingClass, Unit
 from hub_agent.nomenclature import DIASTOLIC, MEAN_PRESSURE, PULSE_RATE_NIBP, SYSTOLIC
 from hub_drivers.codec.number import whole
+from hub_drivers.codec.plausibility import assess, contradictory
 
 __all__ = ["MEASURES", "blood_pressure", "implausible"]
 
 MEASURES: Final = frozenset((SYSTOLIC, DIASTOLIC, MEAN_PRESSURE, PULSE_RATE_NIBP))
 
-_LOWEST: Final = 5
-_HIGHEST: Final = 320
-_LOWEST_PULSE: Final = 15
-_HIGHEST_PULSE: Final = 350
-
 
 def implausible(systolic: int, diastolic: int, pulse_rate: int) -> bool:
     """Say whether no living person has these, in mmHg and /min; 0 means "none" and does not count."""
-    return (
-        any(value and not _LOWEST <= value <= _HIGHEST for value in (systolic, diastolic))
-        or bool(systolic and diastolic and diastolic >= systolic)
-        or bool(pulse_rate and not _LOWEST_PULSE <= pulse_rate <= _HIGHEST_PULSE)
-    )
+    return bool(blood_pressure(systolic, diastolic, pulse_rate).quality & Quality.IMPLAUSIBLE)
 
 
-def _measurement(code: Code, unit: Unit, value: int, why: Absent | None) -> Measurement:
-    if why is not None or not value:
-        return Measurement(code, unit, None, why or Absent.UNKNOWN)
-    return Measurement(code, unit, whole(value))
+def _measurement(code: Code, unit: Unit, value: int, why: Absent) -> Measurement:
+    return Measurement(code, unit, whole(value)) if value else Measurement(code, unit, None, why)
 
 
 def blood_pressure(
@@ -60,13 +50,13 @@ def blood_pressure(
         stored: from the device's memory.
         user: the device's user index.
     """
-    why = Absent.ERROR if quality & Quality.INVALID else None
-    if why is None and implausible(systolic, diastolic, pulse_rate):
-        quality |= Quality.IMPLAUSIBLE
+    why = Absent.ERROR if quality & Quality.INVALID else Absent.UNKNOWN
     measurements = (
         _measurement(SYSTOLIC, "mm[Hg]", systolic, why),
         _measurement(DIASTOLIC, "mm[Hg]", diastolic, why),
         *(() if mean is None else (_measurement(MEAN_PRESSURE, "mm[Hg]", mean, why),)),
         _measurement(PULSE_RATE_NIBP, "/min", pulse_rate, why),
     )
-    return Reading(ReadingClass.EPISODIC, measurements, quality, measured, record, stored, user)
+    if contradictory(*measurements[:2]) and not quality & Quality.INVALID:
+        quality |= Quality.IMPLAUSIBLE
+    return assess(ReadingClass.EPISODIC, measurements, quality, measured, record, stored=stored, user=user)

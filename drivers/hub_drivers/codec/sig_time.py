@@ -45,6 +45,14 @@ class SigTime(NamedTuple):
         return None if local is None else DeviceTime(local)
 
 
+def dated(time: SigTime | None) -> tuple[DeviceTime | None, bool]:
+    """Give the time of a record that may have one, and whether its device says that it does not know the date."""
+    if time is None:
+        return None, False
+    measured = time.device_time()
+    return measured, measured is None
+
+
 def read_date_time(data: bytes) -> SigTime:
     """Decode the seven bytes of a Date Time.
 

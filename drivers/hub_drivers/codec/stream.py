@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from hub_agent.driver import Action, Chunk, DecodeError, Moment, Rejected, Wait
 
-__all__ = ["Cut", "Deframer", "Measure", "Pace", "StreamSession", "measure_line"]
+__all__ = ["Cut", "Deframer", "Handle", "Measure", "Pace", "StreamSession", "framed", "measure_line"]
 
 Measure = Callable[[bytes, int], int]
 """(buffer, start) → length of the whole valid frame that starts there; 0: may become one, wait for more bytes;
@@ -107,6 +107,21 @@ Handle = Callable[[bytes], Iterable[Action]]
 """A whole frame → what follows from it; DecodeError where it is none after all."""
 
 
+def framed(chunk: Chunk, channel: str, deframer: Deframer, handle: Handle, noise: str = "no frame") -> Iterator[Action]:
+    """Handle each frame that a chunk completes; reject what is none with the reason, noise with ``noise``."""
+    if chunk.channel != channel:
+        yield Rejected("channel", chunk.data)
+        return
+    for kind, data in deframer.feed(chunk.data):
+        if kind == "frame":
+            try:
+                yield from handle(data)
+            except DecodeError as error:
+                yield Rejected(str(error), data)
+        elif kind == "noise":
+            yield Rejected(noise, data)
+
+
 class StreamSession:
     """The session of a device that streams, if need be after a start command and with a keep-alive.
 
@@ -147,14 +162,9 @@ class StreamSession:
 
     def received(self, chunk: Chunk) -> Iterable[Action]:
         """Cut, handle what is whole, keep alive."""
+        actions = list(framed(chunk, self._channel, self._deframer, self._handle))
         if chunk.channel != self._channel:
-            return (Rejected("channel", chunk.data),)
-        actions: list[Action] = []
-        for kind, data in self._deframer.feed(chunk.data):
-            if kind == "frame":
-                actions.extend(_handled(self._handle, data))
-            elif kind == "noise":
-                actions.append(Rejected("no frame", data))
+            return actions
         if self._repeat_s and chunk.moment.monotonic_s - self._repeated_s >= self._repeat_s:
             self._repeated_s = chunk.moment.monotonic_s
             actions.extend((*self._repeat, Wait(self._silence_s)))
@@ -172,13 +182,6 @@ class StreamSession:
 
     def _begin(self) -> tuple[Action, ...]:
         return (*self._start, Wait(self._silence_s)) if self._silence_s else self._start
-
-
-def _handled(handle: Handle, data: bytes) -> Sequence[Action]:
-    try:
-        return tuple(handle(data))
-    except DecodeError as error:
-        return (Rejected(str(error), data),)
 
 
 def measure_line(buffer: bytes, start: int) -> int:

@@ -12,11 +12,9 @@ from hub_agent.driver import (
     SERIAL,
     Action,
     Chunk,
-    DecodeError,
     Driver,
     Emit,
     Moment,
-    Rejected,
     SerialLink,
     Session,
     Wait,
@@ -27,7 +25,7 @@ from hub_agent.model import DeviceTime, Quality, Reading
 from hub_agent.nomenclature import PERFUSION_INDEX, PLETH, PULSE_RATE_OXIMETER, SPO2
 from hub_drivers.codec.number import hundredths
 from hub_drivers.codec.oximetry import oximetry, perfusion, pleth
-from hub_drivers.codec.stream import Deframer, Pace
+from hub_drivers.codec.stream import Deframer, Pace, framed
 from hub_drivers.contec_v7 import frame
 from hub_drivers.contec_v7.frame import Live, Packet, StoredSample
 
@@ -86,18 +84,10 @@ class ContecSession:
 
     def received(self, chunk: Chunk) -> Iterable[Action]:
         """Handle the packets, keep the device awake."""
-        if chunk.channel != SERIAL:
-            yield Rejected("channel", chunk.data)
+        yield from framed(chunk, SERIAL, self._deframer, lambda data: self._packet(frame.decode_packet(data)))
+        if chunk.channel != SERIAL or self._reading_memory:
             return
-        for kind, data in self._deframer.feed(chunk.data):
-            if kind == "noise":
-                yield Rejected("no frame", data)
-            elif kind == "frame":
-                try:
-                    yield from self._packet(frame.decode_packet(data))
-                except DecodeError as error:
-                    yield Rejected(str(error), data)
-        if not self._reading_memory and chunk.moment.monotonic_s - self._kept_alive_s >= _KEEP_ALIVE_S:
+        if chunk.moment.monotonic_s - self._kept_alive_s >= _KEEP_ALIVE_S:
             self._kept_alive_s = chunk.moment.monotonic_s
             yield Write(SERIAL, frame.command(frame.KEEP_ALIVE))
 

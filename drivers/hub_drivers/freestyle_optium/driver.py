@@ -17,23 +17,20 @@ from hub_agent.driver import (
     Rejected,
     SerialLink,
     Session,
-    Wait,
-    Warn,
     Write,
 )
 from hub_agent.model import Reading
 from hub_agent.nomenclature import GLUCOSE_CAPILLARY_PLASMA
 from hub_drivers.codec.checksum import sum16
 from hub_drivers.codec.glucose import glucose
-from hub_drivers.codec.stream import Deframer, measure_line
+from hub_drivers.codec.poll import Poll
+from hub_drivers.codec.stream import Deframer, framed, measure_line
 from hub_drivers.freestyle_optium import frame
 
 __all__ = ["DRIVER", "OptiumSession"]
 
 _DUMP: Final = b"$xmem\r\n"
 _ANSWER_S: Final = 5.0
-_AGAIN_S: Final = 60.0
-_TRIES_BEFORE_WARNING: Final = 3
 _LONGEST_LINE: Final = 96
 _MOST_RECORDS: Final = 500  # the meter holds 450
 
@@ -46,8 +43,7 @@ class OptiumSession:
 
     def __init__(self) -> None:
         self._deframer = Deframer(measure_line, _LONGEST_LINE)
-        self._asked = False
-        self._tries = 0
+        self._poll = Poll(self._dump, _ANSWER_S)
         self._sum = 0
         self._readings: list[Reading] = []
         self._reported: list[Reading] = []
@@ -55,53 +51,36 @@ class OptiumSession:
     def opened(self, moment: Moment) -> Iterable[Action]:
         """Ask."""
         del moment
-        return self._ask()
+        return self._poll.ask()
 
     def received(self, chunk: Chunk) -> Iterable[Action]:
         """Gather lines until the last one."""
-        if chunk.channel != SERIAL:
-            yield Rejected("channel", chunk.data)
-            return
-        for kind, data in self._deframer.feed(chunk.data):
-            if kind == "noise":
-                yield Rejected("no line", data)
-            elif kind == "frame" and self._asked:
-                yield from self._line(data)
+        return framed(chunk, SERIAL, self._deframer, self._line, noise="no line")
 
     def silent(self, moment: Moment) -> Iterable[Action]:
         """The rest is over, or nobody answers: ask."""
         del moment
-        if self._asked:
-            self._tries += 1
-            if self._tries == _TRIES_BEFORE_WARNING:
-                yield Warn("no_answer")
-            if self._tries >= _TRIES_BEFORE_WARNING:
-                self._asked = False
-                yield Wait(_AGAIN_S)
-                return
-        else:
-            self._tries = 0
-        yield from self._ask()
+        return self._poll.silent()
 
     def command(self, name: str, moment: Moment) -> Iterable[Action]:
         """``read``: read now."""
         del moment
-        return self._ask() if name == "read" else ()
+        return self._poll.ask() if name == "read" else ()
 
-    def _ask(self) -> tuple[Action, ...]:
-        self._asked = True
+    def _dump(self) -> tuple[Action, ...]:
         self._sum = 0
         self._readings.clear()
-        return (Write(SERIAL, _DUMP), Wait(_ANSWER_S))
+        return (Write(SERIAL, _DUMP),)
 
     def _line(self, data: bytes) -> Iterable[Action]:
+        if not self._poll.asked:
+            return
         told = frame.decode_end(data)
         if told is None:
             self._sum = (self._sum + sum16(data)) & 0xFFFF
             self._gather(data)
             return
-        self._asked = False
-        self._tries = 0
+        rest = self._poll.rest()
         if told == self._sum:
             known = set(self._reported)
             yield from (Emit(reading) for reading in self._readings if reading not in known)
@@ -109,7 +88,7 @@ class OptiumSession:
         else:
             yield Rejected("checksum", data)
         self._readings.clear()
-        yield Wait(_AGAIN_S)
+        yield rest
 
     def _gather(self, data: bytes) -> None:
         """Keep a record; the header's lines are none."""

@@ -1,60 +1,25 @@
 """Straps and watches of the Bluetooth Heart Rate Profile.
 
-Owns: the driver ``gatt-heart-rate`` and how its frames become readings.
-Never: takes apart bytes; ``frame`` does.
+Owns: the driver ``gatt-heart-rate``.
+Never: takes apart bytes (``frame`` does) or makes readings of them (``reading`` does).
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from functools import lru_cache
 from typing import Any, Final
 
 from hub_agent import nomenclature as mdc
 from hub_agent.driver import Action, BleLink, Chunk, DecodeOnly, Driver, Match, Moment, Session, Write, sig_uuid
-from hub_agent.model import Absent, Measurement, Quality, Reading, ReadingClass
 from hub_agent.registry import Fields, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
 from hub_drivers.battery.frame import reading as battery
 from hub_drivers.codec.options import choice
-from hub_drivers.codec.plausibility import assess, gated
-from hub_drivers.heart_rate.frame import HeartRateFrame, decode
+from hub_drivers.codec.plausibility import gated
+from hub_drivers.heart_rate.frame import decode
+from hub_drivers.heart_rate.reading import MEASUREMENT, MEASURES, reading
 
-MEASUREMENT: Final = sig_uuid(0x2A37)
 CONTROL_POINT: Final = sig_uuid(0x2A39)
 
 _RESET_ENERGY: Final = b"\x01"
-_GOOD: Final = Quality.GOOD
-_NO_PULSE: Final = Measurement(mdc.HEART_RATE, "/min", None, Absent.UNKNOWN)
-_TICK_MS: Final = Decimal("0.9765625")  # 1/1024 s
-
-
-@lru_cache(maxsize=1024)
-def _interval(rr_1024: int) -> Measurement:
-    """Give an RR interval in exact milliseconds."""
-    return Measurement(mdc.RR_INTERVAL, "ms", rr_1024 * _TICK_MS)
-
-
-@lru_cache(maxsize=512)
-def _rate(bpm: int) -> Measurement:
-    return Measurement(mdc.HEART_RATE, "/min", Decimal(bpm)) if bpm else _NO_PULSE
-
-
-def reading(frame: HeartRateFrame, *, trust_contact: bool = True) -> Reading:
-    """Turn a frame into a reading. A rate of 0 means that none is found: absent, never zero.
-
-    Args:
-        frame: what the strap sent.
-        trust_contact: False for straps that deny skin contact while worn.
-    """
-    bpm, _supported, contact, energy_kj, rr_1024 = frame
-    measurements = (_rate(bpm), *[_interval(ticks) for ticks in rr_1024 if ticks])
-    if energy_kj is not None:
-        measurements += (Measurement(mdc.ENERGY_EXPENDED, "kJ", Decimal(energy_kj)),)
-    quality = _GOOD if bpm else Quality.SEARCHING
-    if contact is False and trust_contact:
-        # A strap off its wearer goes on sending the last rate for a while.
-        quality |= Quality.SENSOR_OFF
-    return assess(ReadingClass.CONTINUOUS, measurements, quality)
 
 
 class HeartRateSession:
@@ -99,7 +64,7 @@ DRIVER: Final = Driver(
         match=Match(services=(sig_uuid(0x180D),)),
         read=(BATTERY_LEVEL,),
     ),
-    measures=frozenset({mdc.HEART_RATE, mdc.RR_INTERVAL, mdc.ENERGY_EXPENDED, mdc.BATTERY}),
+    measures=MEASURES | {mdc.BATTERY},
     session=_session,
     commands=frozenset({"reset-energy"}),
     options={"contact": '"ignore" for a strap that denies skin contact while it is worn; default "trust"'},

@@ -14,16 +14,14 @@ from hub_agent.driver import (
     Driver,
     Emit,
     Moment,
-    Rejected,
     SerialLink,
     Session,
-    Wait,
-    Warn,
     Write,
 )
 from hub_agent.model import Quality
 from hub_drivers.codec.glucose import MEASURES, glucose
-from hub_drivers.codec.stream import Deframer, measure_line
+from hub_drivers.codec.poll import Poll
+from hub_drivers.codec.stream import Deframer, framed, measure_line
 from hub_drivers.lifescan import frame
 from hub_drivers.lifescan.frame import Ultra2Result
 
@@ -31,8 +29,6 @@ __all__ = ["DRIVER", "Ultra2Session"]
 
 _DUMP: Final = b"\x11\rDMP\r"
 _ANSWER_S: Final = 3.0
-_AGAIN_S: Final = 60.0
-_TRIES_BEFORE_WARNING: Final = 3
 _LONGEST: Final = 128
 
 
@@ -42,8 +38,7 @@ class Ultra2Session:
     def __init__(self) -> None:
         self._deframer = Deframer(measure_line, _LONGEST)
         self._left = 0
-        self._asked = False
-        self._tries = 0
+        self._poll = Poll(self._dump, _ANSWER_S)
         self._known: Ultra2Result | None = None
         self._newest: Ultra2Result | None = None
         self._first = False
@@ -52,46 +47,25 @@ class Ultra2Session:
     def opened(self, moment: Moment) -> Iterable[Action]:
         """Ask."""
         del moment
-        return self._ask()
+        return self._poll.ask()
 
     def received(self, chunk: Chunk) -> Iterable[Action]:
         """Read lines."""
-        if chunk.channel != SERIAL:
-            yield Rejected("channel", chunk.data)
-            return
-        for kind, data in self._deframer.feed(chunk.data):
-            if kind == "noise":
-                yield Rejected("no line", data)
-            elif kind == "frame":
-                try:
-                    yield from self._line(frame.decode_line(data))
-                except DecodeError as error:
-                    yield Rejected(str(error), data)
+        return framed(chunk, SERIAL, self._deframer, lambda data: self._line(frame.decode_line(data)), noise="no line")
 
     def silent(self, moment: Moment) -> Iterable[Action]:
         """The rest is over, or nobody answers: ask."""
         del moment
-        if self._asked:
-            self._tries += 1
-            if self._tries == _TRIES_BEFORE_WARNING:
-                yield Warn("no_answer")
-            if self._tries >= _TRIES_BEFORE_WARNING:
-                self._asked = False
-                yield Wait(_AGAIN_S)
-                return
-        else:
-            self._tries = 0
-        yield from self._ask()
+        return self._poll.silent()
 
     def command(self, name: str, moment: Moment) -> Iterable[Action]:
         """``read``: read now."""
         del moment
-        return self._ask() if name == "read" else ()
+        return self._poll.ask() if name == "read" else ()
 
-    def _ask(self) -> tuple[Action, ...]:
-        self._asked = True
+    def _dump(self) -> tuple[Action, ...]:
         self._left = 0
-        return (Write(SERIAL, _DUMP), Wait(_ANSWER_S))
+        return (Write(SERIAL, _DUMP),)
 
     def _line(self, body: str) -> Iterable[Action]:
         count = frame.decode_ultra2_count(body)
@@ -105,9 +79,8 @@ class Ultra2Session:
         else:
             raise DecodeError("line")
         if not self._left:
-            self._asked = False
             self._known = self._newest
-            yield Wait(_AGAIN_S)
+            yield self._poll.rest()
 
     def _record(self, found: Ultra2Result) -> Iterable[Action]:
         if self._first:

@@ -13,27 +13,22 @@ from hub_agent.driver import (
     SERIAL,
     Action,
     Chunk,
-    DecodeError,
     Driver,
     Emit,
     Moment,
-    Rejected,
     SerialLink,
     Session,
-    Wait,
-    Warn,
     Write,
 )
 from hub_drivers.codec.glucose import MEASURES, glucose
-from hub_drivers.codec.stream import Deframer
+from hub_drivers.codec.poll import Poll
+from hub_drivers.codec.stream import Deframer, framed
 from hub_drivers.lifescan import frame
 from hub_drivers.lifescan.frame import Count, Frame, Result
 
 __all__ = ["DRIVER", "UltraEasySession"]
 
 _ANSWER_S: Final = 2.0
-_AGAIN_S: Final = 60.0
-_TRIES_BEFORE_WARNING: Final = 3
 
 
 class UltraEasySession:
@@ -41,10 +36,10 @@ class UltraEasySession:
 
     def __init__(self) -> None:
         self._deframer = Deframer(frame.measure, frame.LONGEST)
-        self._state: Literal["resting", "starting", "counting", "reading"] = "resting"
+        self._state: Literal["starting", "counting", "reading"] = "starting"
         self._sent = 0
         self._expected = 0
-        self._tries = 0
+        self._poll = Poll(self._start, _ANSWER_S)
         self._records = 0
         self._at = 0
         self._known: Result | None = None
@@ -53,62 +48,44 @@ class UltraEasySession:
     def opened(self, moment: Moment) -> Iterable[Action]:
         """Start the link."""
         del moment
-        return self._start()
+        return self._poll.ask()
 
     def received(self, chunk: Chunk) -> Iterable[Action]:
         """Acknowledge and follow."""
-        if chunk.channel != SERIAL:
-            yield Rejected("channel", chunk.data)
-            return
-        for kind, data in self._deframer.feed(chunk.data):
-            if kind == "noise":
-                yield Rejected("no frame", data)
-            elif kind == "frame":
-                try:
-                    yield from self._frame(frame.decode_frame(data))
-                except DecodeError as error:
-                    yield Rejected(str(error), data)
+        return framed(chunk, SERIAL, self._deframer, lambda data: self._frame(frame.decode_frame(data)))
 
     def silent(self, moment: Moment) -> Iterable[Action]:
         """The rest is over, or nobody answers: start anew."""
         del moment
-        if self._state != "resting":
-            self._tries += 1
-            if self._tries == _TRIES_BEFORE_WARNING:
-                yield Warn("no_answer")
-            if self._tries >= _TRIES_BEFORE_WARNING:
-                self._state = "resting"
-                yield Wait(_AGAIN_S)
-                return
-        yield from self._start()
+        return self._poll.silent()
 
     def command(self, name: str, moment: Moment) -> Iterable[Action]:
         """``read``: read now."""
         del moment
-        return self._start() if name == "read" else ()
+        return self._poll.ask() if name == "read" else ()
 
     def _start(self) -> tuple[Action, ...]:
-        if self._state == "resting":
-            self._tries = 0
         self._state = "starting"
         self._sent = self._expected = 0
-        return (Write(SERIAL, frame.encode_frame(frame.DISCONNECT)), Wait(_ANSWER_S))
+        return (Write(SERIAL, frame.encode_frame(frame.DISCONNECT)),)
 
     def _ask(self, number: int) -> tuple[Action, ...]:
         link = self._sent | self._expected << 1
-        return (Write(SERIAL, frame.encode_frame(link, frame.record_request(number))), Wait(_ANSWER_S))
+        return (Write(SERIAL, frame.encode_frame(link, frame.record_request(number))), self._poll.wait())
 
     def _frame(self, found: Frame) -> Iterable[Action]:
+        if not self._poll.asked:
+            return
         if found.link & frame.DISCONNECT:
             if self._state == "starting":
                 self._state = "counting"
                 yield from self._ask(frame.COUNT_RECORD)
             return
         if found.link & frame.ACKNOWLEDGE:
-            if self._state in {"counting", "reading"}:
+            if self._state != "starting":
                 self._sent = found.link >> 1 & 1
             return
-        if self._state not in {"counting", "reading"}:
+        if self._state == "starting":
             return
         repeated = found.link & frame.SENT != self._expected
         self._expected = ~found.link & 1
@@ -118,7 +95,7 @@ class UltraEasySession:
             yield from self._message(frame.decode_message(found.message))
 
     def _message(self, found: Count | Result) -> Iterable[Action]:
-        self._tries = 0
+        self._poll.heard()
         if isinstance(found, Count):
             self._records = min(found.records, frame.COUNT_RECORD)
             self._at = 0
@@ -136,8 +113,7 @@ class UltraEasySession:
             yield from self._ask(self._at)
         else:
             self._known = self._newest
-            self._state = "resting"
-            yield Wait(_AGAIN_S)
+            yield self._poll.rest()
 
 
 def _session(options: Mapping[str, Any]) -> Session:

@@ -62,6 +62,7 @@ BONDED: Final = Driver(
     measures=_MEASURES,
     session=_bonded,
     options={"model": "model number as in the table of omron/models.py, such as HEM-7142T2"},
+    example={"model": "HEM-7142T2"},
     quirks=(
         "Pair while the cuff shows -P-; some models drop their bond after every session.",
         "All slots are read each time; what is known already is told apart by the cuff's own time.",
@@ -79,6 +80,7 @@ KEYED: Final = Driver(
     measures=_MEASURES,
     session=_keyed,
     commands=frozenset(("pair",)),
+    example={"model": "HEM-7322T", "key": "00" * 16},
     options={
         "model": "model number as in the table of omron/models.py, such as HEM-7322T",
         "key": "32 hexadecimal digits of your choice, programmed by the command pair",

@@ -21,40 +21,25 @@ from hub_agent.driver import (
     Session,
     Warn,
     Write,
-    sig_uuid,
 )
-from hub_agent.model import Absent, DeviceTime, Measurement, Quality, Reading, ReadingClass, Samples
-from hub_agent.nomenclature import ECG, HEART_RATE, RR_INTERVAL
-from hub_drivers.codec.number import whole
+from hub_agent.model import DeviceTime, Reading, ReadingClass, Samples
+from hub_agent.nomenclature import ECG
+from hub_drivers.heart_rate.frame import decode as decode_heart_rate
+from hub_drivers.heart_rate.reading import MEASUREMENT as HEART_RATE_MEASUREMENT
+from hub_drivers.heart_rate.reading import MEASURES as HEART_RATE_MEASURES
+from hub_drivers.heart_rate.reading import reading as heart_rate
 from hub_drivers.polar import frame
-from hub_drivers.polar.frame import Ecg, Pulse
+from hub_drivers.polar.frame import Ecg
 
-__all__ = ["DRIVER", "PolarSession", "ecg_reading", "pulse_reading"]
+__all__ = ["DRIVER", "PolarSession", "ecg_reading"]
 
-HEART_RATE_MEASUREMENT: Final = sig_uuid(0x2A37)
 CONTROL: Final = "fb005c81-02e7-f387-1cad-8acd2d8df0c8"
 DATA: Final = "fb005c82-02e7-f387-1cad-8acd2d8df0c8"
 
 _PERIOD_S: Final = Decimal("0.007692308")  # 130 samples a second
 _MICROVOLT: Final = Decimal(1)
-_TICK_MS: Final = Decimal("0.9765625")  # 1/1024 s
 _EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - the strap's own clock knows no zone
 _LATEST_NS: Final = 10**18 * 3  # within the century, whatever the bytes say
-
-
-def pulse_reading(found: Pulse) -> Reading:
-    """Make the reading of a heart rate; 0 is absent."""
-    quality = Quality.SENSOR_OFF if found.contact is False else Quality.GOOD
-    if found.rate and not quality:
-        rate = Measurement(HEART_RATE, "/min", whole(found.rate))
-        if not 15 <= found.rate <= 350:
-            quality = Quality.IMPLAUSIBLE
-    else:
-        rate = Measurement(HEART_RATE, "/min", None, Absent.NOT_PERFORMED if quality else Absent.UNKNOWN)
-    intervals = (
-        () if quality else (Measurement(RR_INTERVAL, "ms", ticks * _TICK_MS) for ticks in found.rr_1024 if ticks)
-    )
-    return Reading(ReadingClass.CONTINUOUS, (rate, *intervals), quality)
 
 
 def ecg_reading(found: Ecg) -> Reading:
@@ -96,7 +81,7 @@ class PolarSession:
 
     def _decoded(self, chunk: Chunk) -> tuple[Action, ...]:
         if chunk.channel == HEART_RATE_MEASUREMENT:
-            return (Emit(pulse_reading(frame.decode_pulse(chunk.data))),)
+            return (Emit(heart_rate(decode_heart_rate(chunk.data))),)
         if chunk.channel == DATA:
             return (Emit(ecg_reading(frame.decode_ecg(chunk.data))),)
         if chunk.channel == CONTROL:
@@ -112,7 +97,7 @@ DRIVER: Final = Driver(
     name="polar-h10",
     title="Polar H10 (heart rate, RR intervals, ECG)",
     link=BleLink(notify=(HEART_RATE_MEASUREMENT, CONTROL, DATA), match=Match(names=("Polar H10",))),
-    measures=frozenset((HEART_RATE, RR_INTERVAL, ECG)),
+    measures=HEART_RATE_MEASURES | {ECG},
     session=_session,
     options={"ecg": "false for heart rate alone"},
     cadence_s=1.0,

@@ -5,7 +5,7 @@ Owns: their layout. Never: judges a reading.
 Source: polarofficial/polar-ble-sdk (EcgData.kt, PmdControlPointCommand.swift). A frame is the measurement type (0
 ECG), the time of its last sample in nanoseconds since 2000, the frame type, and samples of three bytes: type 0 signed
 microvolts, type 1 14 bits, type 2 18 bits, the rest of the third byte being flags. Types 1 and 2 were never seen on
-hardware. The heart rate is Bluetooth SIG characteristic 2A37 (Heart Rate Service 1.0, section 3.1).
+hardware.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from hub_agent.driver import DecodeError
 from hub_agent.registry import FormatDecoder
 
-__all__ = ["FORMATS", "START_ECG", "Ecg", "Pulse", "decode_ecg", "decode_pulse", "refused"]
+__all__ = ["FORMATS", "START_ECG", "Ecg", "decode_ecg", "refused"]
 
 START_ECG: Final = bytes.fromhex("02 00 00 01 82 00 01 01 0e 00")
 """Start, ECG; sampling rate 130 Hz; resolution 14 bits."""
@@ -33,14 +33,6 @@ class Ecg(NamedTuple):
     frame_type: int
     timestamp_ns: int
     uv: tuple[int, ...]
-
-
-class Pulse(NamedTuple):
-    """Heart rate in /min (0 none), RR intervals in 1/1024 s, and whether the strap touches the skin (None unsaid)."""
-
-    rate: int
-    rr_1024: tuple[int, ...]
-    contact: bool | None
 
 
 def decode_ecg(data: bytes) -> Ecg:
@@ -66,29 +58,6 @@ def decode_ecg(data: bytes) -> Ecg:
 
 def _triples(samples: bytes) -> Iterator[tuple[int, int, int]]:
     return zip(samples[0::3], samples[1::3], samples[2::3], strict=True)
-
-
-def decode_pulse(data: bytes) -> Pulse:
-    """Decode a heart rate measurement.
-
-    Raises:
-        DecodeError: cut short, or half an RR interval.
-    """
-    if len(data) < 2:
-        raise DecodeError("length")
-    flags = data[0]
-    at = 3 if flags & 0x01 else 2
-    rate = int.from_bytes(data[1:at], "little")
-    at += 2 if flags & 0x08 else 0
-    rest = data[at:] if flags & 0x10 else b""
-    if len(data) < at or len(rest) % 2:
-        raise DecodeError("length")
-    contact = flags & 0x02 != 0 if flags & 0x04 else None
-    return Pulse(rate, _words(rest), contact)
-
-
-def _words(data: bytes) -> tuple[int, ...]:
-    return tuple(data[at] | data[at + 1] << 8 for at in range(0, len(data), 2))
 
 
 def refused(data: bytes) -> bool:

@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Final
 
 from hub_agent import nomenclature as mdc
-from hub_agent.model import Absent, DeviceTime, Measurement, Quality, Reading, ReadingClass
+from hub_agent.model import Absent, Measurement, Quality, Reading, ReadingClass
 from hub_drivers.codec.medfloat import MedicalFloat, measured
 from hub_drivers.codec.plausibility import assess
+from hub_drivers.codec.sig_time import dated
 from hub_drivers.pulse_oximeter.frame import (
     DEVICE_STATUS,
     FROM_STORAGE,
@@ -69,10 +70,8 @@ def spot(frame: SpotFrame, *, stored: bool = False) -> Reading:
     status = _status(frame.measurement_status, frame.device_status)
     if status is not _GOOD:
         quality |= status
-    time: DeviceTime | None = None
-    if frame.time is not None:
-        time = frame.time.device_time()
-    if frame.clock_not_set or (frame.time is not None and time is None):
+    time, unset = dated(frame.time)
+    if unset or frame.clock_not_set:
         quality |= Quality.CLOCK_NOT_SET
     stored = stored or bool((frame.measurement_status or 0) & FROM_STORAGE)
     return assess(ReadingClass.EPISODIC, measurements, quality, time, stored=stored)

@@ -11,11 +11,9 @@ from hub_agent.driver import (
     SERIAL,
     Action,
     Chunk,
-    DecodeError,
     Driver,
     Emit,
     Moment,
-    Rejected,
     SerialLink,
     Session,
     Wait,
@@ -24,7 +22,7 @@ from hub_agent.driver import (
 )
 from hub_agent.model import Quality, Reading
 from hub_drivers.codec.pressure import MEASURES, blood_pressure
-from hub_drivers.codec.stream import Deframer
+from hub_drivers.codec.stream import Deframer, framed
 from hub_drivers.suntech import frame
 from hub_drivers.suntech.frame import Answer, Cuff, Result
 
@@ -68,17 +66,7 @@ class SuntechSession:
 
     def received(self, chunk: Chunk) -> Iterable[Action]:
         """Follow the measurement."""
-        if chunk.channel != SERIAL:
-            yield Rejected("channel", chunk.data)
-            return
-        for kind, data in self._deframer.feed(chunk.data):
-            if kind == "noise":
-                yield Rejected("no frame", data)
-            elif kind == "frame":
-                try:
-                    yield from self._frame(data)
-                except DecodeError as error:
-                    yield Rejected(str(error), data)
+        return framed(chunk, SERIAL, self._deframer, self._frame)
 
     def silent(self, moment: Moment) -> Iterable[Action]:
         """Ask how it goes; abort what takes too long."""

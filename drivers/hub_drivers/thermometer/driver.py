@@ -28,6 +28,7 @@ from hub_drivers.battery.frame import BATTERY_LEVEL
 from hub_drivers.battery.frame import reading as battery
 from hub_drivers.codec.medfloat import measured
 from hub_drivers.codec.plausibility import assess, gated
+from hub_drivers.codec.sig_time import dated
 from hub_drivers.codec.steps import taken
 from hub_drivers.current_time.clock import CLOCK_CHANNELS, OPTION, DeviceClock
 from hub_drivers.current_time.frame import CURRENT_TIME, DATE_TIME
@@ -72,11 +73,9 @@ def reading(
     code = _SITES.get(frame.site or site or 0, mdc.TEMPERATURE)
     temperature = measured(code, "[degF]" if frame.fahrenheit else "Cel", frame.temperature)
     quality = Quality.GOOD if temperature.value is not None else Quality.INVALID
-    time = None
-    if frame.time is not None:
-        time = frame.time.device_time()
-        if time is None:
-            quality |= Quality.CLOCK_NOT_SET
+    time, unset = dated(frame.time)
+    if unset:
+        quality |= Quality.CLOCK_NOT_SET
     return assess(cls, (temperature,), quality, time, stored=stored)
 
 
@@ -99,8 +98,7 @@ class ThermometerSession:
         channel, data, moment = chunk
         if channel == MEASUREMENT:
             frame = decode(data)
-            time = None if frame.time is None else frame.time.device_time()
-            yield Emit(reading(frame, site=self._site, stored=self._clock.old(time, moment)))
+            yield Emit(reading(frame, site=self._site, stored=self._clock.old(dated(frame.time)[0], moment)))
             yield Wait(_QUIET_S)
         elif channel == INTERMEDIATE:
             yield Emit(reading(decode(data), ReadingClass.CONTINUOUS, site=self._site))

@@ -27,7 +27,7 @@ from hub_agent.model import Measurement, Quality, Reading
 from hub_agent.nomenclature import BATTERY, PERFUSION_INDEX, PLETH, PULSE_RATE_OXIMETER, SPO2
 from hub_drivers.codec.number import tenths, whole
 from hub_drivers.codec.oximetry import oximetry, perfusion, pleth
-from hub_drivers.codec.stream import Deframer
+from hub_drivers.codec.stream import Deframer, framed
 from hub_drivers.viatom import frame
 from hub_drivers.viatom.frame import Live, Realtime
 
@@ -88,17 +88,7 @@ class ViatomSession:
 
     def received(self, chunk: Chunk) -> Iterable[Action]:
         """Handle answers, then pause."""
-        if chunk.channel != NOTIFY:
-            yield Rejected("channel", chunk.data)
-            return
-        for kind, data in self._deframer.feed(chunk.data):
-            if kind == "noise":
-                yield Rejected("no frame", data)
-            elif kind == "frame":
-                self._asked = False
-                self._unanswered = 0
-                yield from self._answer(data)
-                yield Wait(_POLL_S)
+        return framed(chunk, NOTIFY, self._deframer, self._answered)
 
     def silent(self, moment: Moment) -> Iterable[Action]:
         """The pause is over, or no answer came: ask, again."""
@@ -125,6 +115,12 @@ class ViatomSession:
         text = f'{{"SetTIME":"{moment.local:%Y-%m-%d,%H:%M:%S}"}}'
         yield from _writes(frame.encode_request(frame.CONFIG, text.encode("ascii")))
         yield Wait(_ANSWER_S)
+
+    def _answered(self, data: bytes) -> Iterable[Action]:
+        self._asked = False
+        self._unanswered = 0
+        yield from self._answer(data)
+        yield Wait(_POLL_S)
 
     def _answer(self, data: bytes) -> Iterable[Action]:
         found = frame.decode_frame(data)

@@ -13,7 +13,7 @@ from hub_agent.model import Absent, Measurement, Quality, Reading, ReadingClass
 from hub_agent.registry import Fields
 from hub_drivers.codec.layout import Layout
 from hub_drivers.codec.plausibility import assess, gated, unless_zero
-from hub_drivers.codec.sig_time import SigTime, read_date_time
+from hub_drivers.codec.sig_time import SigTime, dated, read_date_time
 
 MEASURES: Final = frozenset({mdc.WEIGHT, mdc.BMI, mdc.HEIGHT})
 
@@ -80,11 +80,9 @@ def reading(frame: WeightFrame, *, stored: bool = False) -> Reading:
         measurements += (unless_zero(Measurement(mdc.BMI, "kg/m2", frame.bmi)),)
     if frame.height is not None:
         measurements += (unless_zero(Measurement(mdc.HEIGHT, length, frame.height)),)
-    time = None
-    if frame.time is not None:
-        time = frame.time.device_time()
-        if time is None:
-            quality |= Quality.CLOCK_NOT_SET
+    time, unset = dated(frame.time)
+    if unset:
+        quality |= Quality.CLOCK_NOT_SET
     return assess(ReadingClass.EPISODIC, measurements, quality, time, stored=stored, user=frame.user)
 
 

@@ -5,8 +5,8 @@ to the next timer whenever nothing is ready: connect time-outs, supervision time
 nothing and come out the same each time.
 
 The real one (HUB_RADIO=bluez, inside ``scripts/radio-vm``) is unmodified bleak on a real bluetoothd on a real kernel;
-only the controller is virtual, behind /dev/vhci. Its time is real: what waits for minutes or makes faults of the virtual
-adapter is skipped there (the fixture ``fast_bench``).
+only the controller is virtual, behind /dev/vhci. Its time is real: what waits for minutes or makes faults of the
+virtual adapter is skipped there (the fixture ``fast_bench``).
 """
 
 import asyncio

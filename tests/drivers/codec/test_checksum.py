@@ -14,6 +14,7 @@ TEXT = b"123456789"
         ("crc8_maxim", 0xA1),
         ("crc16_ibm_3740", 0x29B1),
         ("crc16_ibm_sdlc", 0x906E),
+        ("crc16_mcrf4xx", 0x6F91),
         ("sum8", 0xDD),
         ("sum16", 0x01DD),
         ("xor8", 0x31),

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 
 import pytest
 
 from hub_agent.driver import Action, Moment, Rejected, Warn, Write
 from hub_agent.errors import DecodeError
-from hub_agent.model import DeviceTime, Quality, Reading, ReadingClass
+from hub_agent.model import DeviceTime, Reading, ReadingClass
 from hub_drivers.formats import FORMATS
-from hub_drivers.polar.driver import CONTROL, DATA, DRIVER, HEART_RATE_MEASUREMENT
+from hub_drivers.heart_rate.driver import DRIVER as PROFILE
+from hub_drivers.heart_rate.reading import MEASUREMENT as PULSE
+from hub_drivers.polar.driver import CONTROL, DATA, DRIVER
 
 Readings = Callable[..., list[Reading]]
 NOW = Moment(0.0, None)
@@ -50,31 +51,14 @@ def test_wrong_frames(data: bytes) -> None:
         FORMATS[ECG](data)
 
 
-@pytest.mark.parametrize(
-    ("text", "rate", "intervals"),
-    [
-        ("164d1603", 77, [Decimal("771.484375")]),
-        ("1678ff01ff010c01", 120, [Decimal("499.0234375"), Decimal("499.0234375"), Decimal("261.71875")]),
-        ("012c01", 300, []),
-        ("0848abcd", 72, []),
-        ("0000", None, []),
-    ],
-)
-def test_heart_rate(text: str, rate: int | None, intervals: list[Decimal], emitted: Readings) -> None:
-    (reading,) = emitted(DRIVER.session({}), [bytes.fromhex(text)], HEART_RATE_MEASUREMENT)
-    assert [each.value for each in reading.measurements] == [rate, *intervals]
+def test_heart_rate_is_that_of_the_profile(emitted: Readings) -> None:
+    data = bytes.fromhex("1e4d0a001603")  # skin contact, 10 kJ, one interval
+    assert emitted(DRIVER.session({}), [data], PULSE) == emitted(PROFILE.session({}), [data], PULSE)
 
 
-def test_no_contact_leaves_no_value(emitted: Readings) -> None:
-    (reading,) = emitted(DRIVER.session({}), [bytes.fromhex("144d1603")], HEART_RATE_MEASUREMENT)
-    assert reading.quality == Quality.SENSOR_OFF
-    assert [each.value for each in reading.measurements] == [None]
-
-
-@pytest.mark.parametrize("text", ["", "00", "01ff", "164d16", "0848ab"])
-def test_cut_heart_rate_is_rejected(text: str, play: Callable[..., list[Action]]) -> None:
-    data = bytes.fromhex(text)
-    assert play(DRIVER.session({}), [data], HEART_RATE_MEASUREMENT) == [Rejected("length", data)]
+def test_cut_heart_rate_is_rejected(play: Callable[..., list[Action]]) -> None:
+    (rejected,) = play(DRIVER.session({}), [b"\x16\x4d\x16"], PULSE)
+    assert isinstance(rejected, Rejected)
 
 
 @pytest.mark.parametrize(("text", "said"), [("f0020000", []), ("f0020006", []), ("f0020003", [Warn("ecg_refused")])])

@@ -1,34 +1,15 @@
-"""CRC-16/MCRF4XX: the E2E-CRC of the Bluetooth health services.
+"""The end-to-end checksum that a glucose sensor may put behind a value.
 
-Owns: one checksum (polynomial 0x1021 reflected, start 0xFFFF, no final inversion; check value 0x6F91).
-Never: knows where a format keeps it.
+Owns: where it stands, and what a wrong one means. Never: computes it; ``codec.checksum`` does.
 """
 
-from typing import Final
-
 from hub_agent.errors import DecodeError
+from hub_drivers.codec.checksum import crc16_mcrf4xx
 
 
-def _table() -> tuple[int, ...]:
-    rows = []
-    for value in range(256):
-        crc = value
-        for _ in range(8):
-            crc = (crc >> 1) ^ 0x8408 if crc & 1 else crc >> 1
-        rows.append(crc)
-    return tuple(rows)
-
-
-_TABLE: Final = _table()
-
-
-def crc16_mcrf4xx(data: bytes) -> int:
-    """Compute the checksum of ``data``."""
-    crc = 0xFFFF
-    table = _TABLE
-    for byte in data:
-        crc = (crc >> 8) ^ table[(crc ^ byte) & 0xFF]
-    return crc
+def sealed(data: bytes) -> bytes:
+    """Put the checksum behind a value, little-endian."""
+    return data + crc16_mcrf4xx(data).to_bytes(2, "little")
 
 
 def checked(data: bytes, size: int, name: str) -> tuple[bytes, bool | None]:

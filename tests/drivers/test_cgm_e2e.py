@@ -1,11 +1,12 @@
-"""CRC-16/MCRF4XX against its definition, a bit at a time."""
+"""The checksum behind a value of a glucose sensor, and CRC-16/MCRF4XX against its definition, a bit at a time."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hub_agent.errors import DecodeError
-from hub_drivers.codec.crc16 import checked, crc16_mcrf4xx
+from hub_drivers.cgm.e2e import checked, sealed
+from hub_drivers.codec.checksum import crc16_mcrf4xx
 
 
 def _by_bits(data: bytes) -> int:
@@ -24,11 +25,11 @@ def test_the_table_is_the_polynomial(data: bytes) -> None:
 
 @given(st.binary(min_size=1, max_size=20), st.integers(0, 7), st.data())
 def test_one_wrong_bit_is_noticed(data: bytes, bit: int, draw: st.DataObject) -> None:
-    sealed = bytearray(data + crc16_mcrf4xx(data).to_bytes(2, "little"))
-    assert checked(bytes(sealed), len(data), "toy") == (data, True)
-    sealed[draw.draw(st.integers(0, len(sealed) - 1))] ^= 1 << bit
+    value = bytearray(sealed(data))
+    assert checked(bytes(value), len(data), "toy") == (data, True)
+    value[draw.draw(st.integers(0, len(value) - 1))] ^= 1 << bit
     with pytest.raises(DecodeError, match="checksum"):
-        checked(bytes(sealed), len(data), "toy")
+        checked(bytes(value), len(data), "toy")
 
 
 def test_without_a_checksum_there_is_none_to_be_right() -> None:

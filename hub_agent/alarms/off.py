@@ -1,0 +1,45 @@
+"""Quantities that are not judged for a while.
+
+Owns: what is off, and until when. Never: judges, or survives a restart: forgetting to watch is the graver fault.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from hub_agent.alarms.limits import Limit
+from hub_agent.model import Code
+
+
+class Off:
+    """What is off; times are monotonic nanoseconds."""
+
+    def __init__(self) -> None:
+        self._until_ns: dict[tuple[Code, str | None], int] = {}
+
+    def begin(self, measure: Code, device: str | None, until_ns: int) -> None:
+        """Put a quantity off, of one device or (None) of all."""
+        self._until_ns[measure, device] = until_ns
+
+    def end(self, measure: Code, device: str | None) -> bool:
+        """Put it back; False when it was not off."""
+        return self._until_ns.pop((measure, device), None) is not None
+
+    def expire(self, at_ns: int) -> bool:
+        """Put back what is over; False when nothing is."""
+        over = [one for one, until_ns in self._until_ns.items() if at_ns >= until_ns]
+        for one in over:
+            del self._until_ns[one]
+        return bool(over)
+
+    def dues(self) -> Iterable[int]:
+        """Say when something comes back."""
+        return self._until_ns.values()
+
+    def apply(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
+        """Give limits with those that are off disabled."""
+        return tuple(
+            replace(limit, enabled=False)
+            if self._until_ns.keys() & {(limit.measure, None), (limit.measure, limit.device)}
+            else limit
+            for limit in limits
+        )

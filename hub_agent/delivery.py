@@ -1,0 +1,56 @@
+"""What delivery is told, and what it achieves: its policy, its troubles, its figures.
+
+Owns: these values. Never: delivers; the forwarder does.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hub_agent.latency import Latency
+from hub_agent.model import ReadingClass
+
+Trouble = Literal["uplink_refused", "no_subscribers"]
+"""Why the broker does not pass on what is sent: it says no, or it has nobody to give it to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How delivery behaves; the configuration's ``[delivery]``.
+
+    Attributes:
+        confirm: who must have a batch before it is deleted: the NOC, or, where the NOC cannot confirm, the broker.
+        on_no_subscribers: whether "no matching subscribers" counts as taken (``accept``) or as not taken (``hold``).
+        resend_s: how long to wait for a confirmation.
+        window: PUBACKs that may be outstanding.
+        drain_bytes_s: the most that backlog may send a second; None: as much as the link takes.
+        drain_spread_s: the longest that a drain may be put off after an outage, so that a fleet does not come at once.
+    """
+
+    confirm: Literal["noc", "broker"] = "noc"
+    on_no_subscribers: Literal["hold", "accept"] = "hold"
+    resend_s: float = 10.0
+    window: int = 20
+    drain_bytes_s: float | None = None
+    drain_spread_s: float = 30.0
+
+
+@dataclass(slots=True)
+class Figures:
+    """What delivery has achieved since the start.
+
+    Attributes:
+        latency: by class: received by the hub → confirmed by the NOC, of batches that were sent while fresh.
+        published: received → handed to the broker, the same batches.
+        confirmed: items confirmed.
+        confirmed_readings: those of them that are readings: all but class alarm, which holds events only.
+        resent: batches sent more than once.
+        refused: batches that the broker or the NOC refused.
+    """
+
+    latency: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
+    published: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
+    confirmed: int = 0
+    confirmed_readings: int = 0
+    resent: int = 0
+    refused: int = 0
+    last_confirmed_s: float | None = None

@@ -1,0 +1,251 @@
+"""Writes: numbers, seals and chains what is to be stored, and makes room when there is none. Synchronous.
+
+Owns: the epoch and its data key, the chain, the ballast, what is shed. Everything here runs on the outbox's one thread.
+Never: knows what was sent or confirmed; its caller, the outbox, does.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from hub_agent import envelope, wire
+from hub_agent.clock import Clock
+from hub_agent.envelope import COVERS_MAX, Ranges, digest, merged, parse_batch
+from hub_agent.errors import FullError
+from hub_agent.model import ReadingClass, ReceivedReading, Stamp
+from hub_agent.outbox import ballast, quota
+from hub_agent.outbox.box import LocalBox
+from hub_agent.outbox.recent import Kept
+from hub_agent.outbox.rows import Change, Committed, Gone, Row, key_of, seq_of
+from hub_agent.outbox.store import Store
+from hub_agent.outbox.timeline import Timeline
+from hub_agent.seal import BATCHES_PER_EPOCH, Epoch, Sealer
+
+_DAY_S: Final = 86_400.0
+_PAGES_BACK: Final = 500
+"""Pages given back to the file system in one turn: 2 MiB."""
+
+
+class Piece(NamedTuple):
+    """Items of one class that become one batch."""
+
+    cls: ReadingClass
+    items: Sequence[wire.Item]
+    covers: Ranges = ()
+
+
+@dataclass(slots=True)
+class Written:
+    """What is durable now.
+
+    Attributes:
+        committed: new batches, gap records first.
+        deleted: confirmed rows that went.
+        removed: rows that were shed or rewritten.
+    """
+
+    committed: list[Committed] = field(default_factory=list)
+    deleted: list[Gone] = field(default_factory=list)
+    removed: list[Gone] = field(default_factory=list)
+
+
+class Writer:
+    """The hand that writes.
+
+    Args:
+        store: the open file.
+        sealer: of its journal.
+        box: protects local state on the card.
+        clock: for the age of an epoch, and stamps of gap records.
+        limits: how much room there may be taken.
+    """
+
+    def __init__(self, store: Store, sealer: Sealer, box: LocalBox, clock: Clock, limits: quota.Limits) -> None:
+        self._store = store
+        self._sealer = sealer
+        self._box = box
+        self._clock = clock
+        self._limits = limits
+        self._ballast = ballast.Ballast(store.path.parent)
+        self._timeline = Timeline()
+        self._epoch: Epoch | None = None
+        self._epoch_first = 0
+        self._epoch_since_s = 0.0
+        self.link = store.last_link
+        self.records = {epoch_id: record for _, epoch_id, record in store.epochs()}
+        self.plan = self._measure()
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def commit(
+        self,
+        batches: Mapping[ReadingClass, Sequence[wire.Item]],
+        names: Sequence[bytes],
+        state: Mapping[str, bytes],
+        confirmed: Sequence[tuple[int, int]],
+    ) -> Written:
+        """Make items durable, one batch a class in class order, with names and state; let go of what is confirmed.
+
+        Where there is no room: what is confirmed goes first, with the ballast if it is the disk that is full; then the
+        least valuable readings.
+
+        Raises:
+            StorageError: nothing of it was stored, though room may have been made.
+        """
+        pieces = [Piece(cls, items) for cls, items in sorted(batches.items())]
+        closed = [(name, self._box.close(name, value)) for name, value in state.items()]
+        change = Change(names=names, state=closed, confirmed=confirmed)
+        before = Written()
+        remedies: list[Callable[[Written], None]] = [self._yield_ballast, self._shed_piece]
+        if confirmed:
+            remedies.insert(1, lambda done: done.deleted.extend(self._store.apply(Change(confirmed=confirmed))))
+        for remedy in remedies:
+            try:
+                return self._write(pieces, change, before)
+            except FullError:
+                remedy(before)
+        return self._write(pieces, change, before)
+
+    def rewrite(self, group: Sequence[Kept]) -> Written:
+        """Put the items of several waiting batches into one new batch, which covers theirs, in their place.
+
+        Raises:
+            StorageError: nothing has changed.
+        """
+        keys = [one.batch.key for one in group]
+        items = [item for one in group for item in one.items]
+        piece = Piece(ReadingClass.CONTINUOUS, items, merged(map(seq_of, keys)))
+        done = self._write([piece], Change(removed=keys), Written())
+        done.removed += [Gone(one.batch.key, one.batch.items, one.batch.numbers) for one in group]
+        return done
+
+    def _write(self, pieces: Sequence[Piece], change: Change, done: Written) -> Written:
+        """Seal and store; ``done`` is what was written on the way here, and is given back with the rest."""
+        epoch, begins = self._current_epoch()
+        seq, link = self._store.last_seq, self.link
+        fresh: list[Committed] = []
+        for cls, items, covers in pieces:
+            seq += 1
+            sealed = self._sealer.seal(epoch, seq, cls, len(items), link, wire.encode(items), covers=covers)
+            link = digest(sealed)
+            received = () if covers else tuple(item.stamp.monotonic_ns for item in items)
+            fresh.append(Committed(key_of(cls, seq), len(items), sealed, received, 1 + envelope.count(covers)))
+        change.rows = [Row(batch.key, batch.items, batch.envelope, batch.numbers) for batch in fresh]
+        change.epochs = begins if fresh else ()
+        done.deleted += self._store.apply(change)
+        self.link = link
+        if change.epochs:
+            self._epoch, self._epoch_first = epoch, begins[0][0]
+            self._epoch_since_s = self._clock.monotonic_s()
+            self.records[epoch.id] = epoch.record
+        for batch, (cls, items, _) in zip(fresh, pieces, strict=True):
+            devices = {item.device for item in items if isinstance(item, ReceivedReading)}
+            self._timeline.add(cls, seq_of(batch.key), items[0].stamp, devices)
+        done.committed += fresh
+        return done
+
+    def _current_epoch(self) -> tuple[Epoch, list[tuple[int, bytes, bytes]]]:
+        """Give the epoch to seal under; a new one at a start, after a day, or after 2^20 batches."""
+        fresh = (
+            self._epoch is not None
+            and self._clock.monotonic_s() - self._epoch_since_s < _DAY_S
+            and self._store.last_seq - self._epoch_first < BATCHES_PER_EPOCH - len(ReadingClass)
+        )
+        if fresh and self._epoch is not None:
+            return self._epoch, []
+        epoch = self._sealer.open_epoch(self._clock.stamp().wall_ns)
+        return epoch, [(self._store.last_seq + 1, epoch.id, epoch.record)]
+
+    # --- room ---------------------------------------------------------------------------------------------------------
+
+    def turn(self) -> Written:
+        """Look at the room, once a second: hold the file to it, shed what exceeds it, give back what is free.
+
+        Raises:
+            StorageError: the file did not take it.
+        """
+        done = Written()
+        self.plan = self._measure()
+        while self.plan.excess and self._shed(min(self.plan.excess, self.plan.piece), done):
+            self.plan = self._measure()
+        if self.plan.grow_ballast:
+            self._ballast.grow(self._limits.ballast)
+        self._store.give_back(self.plan.piece, _PAGES_BACK)
+        return done
+
+    def _measure(self) -> quota.Plan:
+        usage = self._store.usage()
+        disk = os.statvfs(self._store.path.parent)
+        room = quota.Room(
+            file=usage.file,
+            spare=usage.spare,
+            free=disk.f_bavail * disk.f_frsize,
+            ballast=self._ballast.size(),
+        )
+        plan = quota.plan(room, self._limits)
+        self._store.bound(plan.ceiling)
+        return plan
+
+    def _yield_ballast(self, _done: Written) -> None:
+        """Give the ballast up where it is the disk that is full, not the quota that is used up."""
+        if not ballast.has_room(self._store.path.parent):
+            self._ballast.release()
+
+    def _shed_piece(self, done: Written) -> None:
+        if not self._shed(self.plan.piece, done):
+            raise FullError(
+                "the outbox is full, and nothing in it may be shed", hint="free space, or raise storage.quota_mib"
+            )
+
+    def _shed(self, wanted: int, done: Written) -> bool:
+        """Delete the oldest of the least valuable batches, and say so in a gap record of the same transaction."""
+        for cls in quota.SHEDDABLE:
+            picked, covers = self._pick(cls, wanted)
+            if not picked:
+                continue
+            gap = wire.Event("gap", self._clock.stamp(), self._gap(cls, picked, covers))
+            change = Change(removed=[gone.key for gone in picked])
+            self._write([Piece(ReadingClass.ALARM, [gap], covers)], change, done)
+            done.removed += picked
+            return True
+        return False
+
+    def _pick(self, cls: ReadingClass, wanted: int) -> tuple[list[Gone], Ranges]:
+        """Choose the oldest batches of a class, ``wanted`` bytes of them; the newest of all stays: the chain's end."""
+        picked: list[Gone] = []
+        covered: list[tuple[int, int]] = []
+        for key, items, numbers, size in self._store.oldest(cls, COVERS_MAX):
+            also: Ranges = ()
+            if numbers > 1 and (row := self._store.row(key)) is not None:
+                also = parse_batch(row.envelope).header.covers
+            if wanted <= 0 or seq_of(key) == self._store.last_seq or len(covered) + 1 + len(also) > COVERS_MAX:
+                break
+            picked.append(Gone(key, items, numbers))
+            covered += [(seq_of(key), seq_of(key)), *also]
+            wanted -= size
+        return picked, merged((), covered)
+
+    def _gap(self, cls: ReadingClass, picked: Sequence[Gone], covers: Ranges) -> dict[str, Any]:
+        """Say what is gone, as far as the hub knows: what an earlier life of the process sealed, it cannot open."""
+        about = self._timeline.about(cls, covers[0][0], covers[-1][1])
+        return {
+            "cause": "shed",
+            "class": cls.name.lower(),
+            "batches": len(picked),
+            "items": sum(gone.items for gone in picked),
+            "since": _instant(about.since),
+            "until": _instant(about.until),
+            "devices": list(about.devices),
+        }
+
+
+def _instant(stamp: Stamp | None) -> dict[str, Any] | None:
+    if stamp is None:
+        return None
+    return {
+        "boot": stamp.boot,
+        "monotonic_ns": stamp.monotonic_ns,
+        "wall_ns": stamp.wall_ns,
+        "clock": stamp.clock.value,
+    }

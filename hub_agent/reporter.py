@@ -1,0 +1,174 @@
+"""Turns what the parts notice into alarms and sealed events.
+
+Owns: which finding is a technical alarm, which an event, and what each says.
+Never: judges a reading, stores, sends, or names a device by anything but its alias.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from hub_agent.alarms.alarm import AlarmEvent
+from hub_agent.alarms.watch import AlarmBook
+from hub_agent.clock import Clock
+from hub_agent.commands.record import CommandResult, SecurityEvent
+from hub_agent.delivery import Trouble
+from hub_agent.health import RELEASE
+from hub_agent.logs import get_logger
+from hub_agent.model import ClockState, ReadingClass, Stamp
+from hub_agent.wire import Event
+
+_log = get_logger("hub")
+
+
+class Taker(Protocol):
+    """Where findings go: the intake."""
+
+    def note(self, event: Event, cls: ReadingClass = ReadingClass.ALARM) -> None:
+        """Take an event."""
+        ...
+
+    def raise_now(self, events: Sequence[AlarmEvent]) -> None:
+        """Take alarm events."""
+        ...
+
+
+def to_wire(event: AlarmEvent) -> Event:
+    """Spell an alarm event as it travels, sealed; see ``docs/wire.md``."""
+    fields = {
+        "id": event.alarm_id,
+        "condition": event.condition,
+        "kind": event.kind.value,
+        "priority": event.priority.name.lower(),
+        "presence": event.presence.value,
+        "escalated": event.escalated,
+        "device": event.device,
+        "measure": event.measure,
+        "value": None if event.value is None else str(event.value),
+        "unit": event.unit,
+        "limit": None if event.limit is None else str(event.limit),
+        "revision": event.limit_revision,
+    }
+    return Event("alarm", event.stamp, fields)
+
+
+class Reporter:
+    """Hears of everything that is not a reading.
+
+    Args:
+        book: raises and clears technical alarms.
+        clock: stamps.
+        session: the nonce of this process's life.
+
+    Attributes:
+        taker: the intake; the wiring sets it once, since the intake itself is made with callbacks of this object.
+    """
+
+    taker: Taker
+
+    def __init__(self, book: AlarmBook, clock: Clock, session: str) -> None:
+        self._book = book
+        self._clock = clock
+        self._session = session
+
+    def technical(self, code: str, fields: Mapping[str, Any]) -> None:
+        """Tell the NOC's technicians something that is no alarm."""
+        self.taker.note(Event("technical", self._clock.stamp(), {"code": code, **fields}))
+
+    def alarm(self, code: str, device: str = "", *, active: bool) -> None:
+        """Raise or clear a technical alarm of the table in :mod:`hub_agent.alarms.technical`."""
+        self.taker.raise_now(self._book.technical(code, device, self._clock.stamp(), active=active))
+
+    # --- storage ------------------------------------------------------------------------------------------------------
+
+    def storage(self, code: str, active: bool) -> None:  # noqa: FBT001 - one condition, one word
+        """Storage is filling up, or has room again."""
+        _log.warning("storage_fill", condition=code, active=active)
+        self.alarm(code, active=active)
+
+    def storage_damaged(self, why: str, aside: Path, *, ledger_lost: bool) -> None:
+        """The outbox was damaged, is put aside, and a fresh one has taken its place."""
+        _log.error("storage_corrupt", why=why, file=aside.name)
+        fields = {"why": why, "file": aside.name, "ledger_lost": ledger_lost}
+        self.technical("storage_corrupt", fields)
+        self.alarm("storage_corrupt", active=True)
+
+    # --- devices ------------------------------------------------------------------------------------------------------
+
+    def parked(self, device: str, why: str) -> None:
+        """A device needs a person."""
+        _log.error("device_parked", device=device, why=why)
+        self.technical("device_parked", {"device": device, "why": why})
+
+    def rejected(self, device: str, reason: str, data: bytes) -> None:
+        """A frame that no decoder accepted: kept for diagnosis, in the class that is shed first."""
+        fields = {"device": device, "reason": reason, "bytes": data}
+        self.taker.note(Event("rejected", self._clock.stamp(), fields), ReadingClass.WAVEFORM)
+
+    def device_event(self, device: str, code: str) -> None:
+        """A driver warns."""
+        _log.warning("device_warning", device=device, code=code)
+        self.technical("device_warning", {"device": device, "code": code})
+
+    def connection(self, device: str, up: bool, why: str) -> None:  # noqa: FBT001 - one transition, one word
+        """A device's link came or went."""
+        _log.info("device_connected" if up else "device_lost", device=device, why=why)
+        self.alarm("link_lost", device, active=not up and why != "finished")
+
+    def radio(self, code: str, fields: Mapping[str, Any]) -> None:
+        """The radio has something to say."""
+        _log.warning("radio_event", code=code)
+        self.technical(code, fields)
+
+    # --- delivery -----------------------------------------------------------------------------------------------------
+
+    def delivery(self, code: str, fields: Mapping[str, Any]) -> None:
+        """Delivery met something that technicians should know."""
+        _log.warning("delivery_event", code=code)
+        self.technical(code, fields)
+
+    def trouble(self, trouble: Trouble, active: bool) -> None:  # noqa: FBT001 - begins or ends
+        """The broker begins or ceases to refuse what is sent."""
+        _log.warning("delivery_trouble", code=trouble, state="begun" if active else "over")
+        self.alarm(trouble, active=active)
+
+    def uplink(self, up: bool, _why: str) -> None:  # noqa: FBT001 - one transition, one word
+        """The broker link came or went."""
+        self.alarm("uplink_down", active=not up)
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    async def result(self, result: CommandResult) -> None:
+        """A command was answered."""
+        fields = {"jti": result.jti, "op": result.op, "outcome": result.outcome, "result": dict(result.result)}
+        self.taker.note(Event("result", self._clock.stamp(), fields))
+
+    async def security(self, event: SecurityEvent) -> None:
+        """Something came that should not have come."""
+        _log.warning("security_event", code=event.code)
+        fields = {
+            "code": event.code,
+            "kids": list(event.kids),
+            "jti": event.jti,
+            "op": event.op,
+            "times": event.times,
+        }
+        self.taker.note(Event("security", self._clock.stamp(), fields))
+
+    # --- the hub itself -----------------------------------------------------------------------------------------------
+
+    def started(self) -> None:
+        """Say that the hub is here: the first event of every life of the process."""
+        stamp = self._clock.stamp()
+        _log.info("hub_started", version=RELEASE, clock=stamp.clock.value)
+        self.taker.note(Event("start", stamp, {"release": RELEASE, "session": self._session}))
+
+    def clock(self, before: Stamp | None, stamp: Stamp) -> None:
+        """Say when the clock became good: earlier readings of this boot are re-dated by this record at the NOC."""
+        if before is not None and before.clock is stamp.clock:
+            return
+        unsynced = stamp.clock is ClockState.UNSYNCED
+        self.alarm("clock_unsynced", active=unsynced)
+        if not unsynced:
+            fields = {"boot": stamp.boot, "monotonic_ns": stamp.monotonic_ns, "wall_ns": stamp.wall_ns}
+            self.taker.note(Event("time", stamp, fields))

@@ -1,0 +1,124 @@
+"""Area *decode*: bytes → readings, by driver and wire format, against a bare ``struct`` unpack of as many bytes."""
+
+import json
+import struct
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Final
+
+from hub_agent.captures import load_folder
+from hub_agent.driver import SERIAL, Chunk, Driver, Emit, Moment
+from hub_agent.registry import load_drivers, load_formats
+from hub_agent.simulate.physiology import Patient
+from hub_agent.simulate.serial_devices import MODELS
+from scripts.benchlib.area import Effort
+from scripts.benchlib.figures import Row, Table, interleaved
+
+_BEGAN: Final = datetime(2026, 3, 1)  # noqa: DTZ001 - a device's clock
+_LINES: Final = {
+    "nonin-df7": "nonin-serial",
+    "contec-v7": "contec-v7",
+    "bci5": "contec-cms50d-serial",
+    "masimo": "masimo-ascii",
+    "pc60": "pc60-serial",
+}
+"""Virtual serial devices that talk of their own accord, and their drivers."""
+_OPTIONS: Final = {"nonin-serial": {"format": 7}}
+_CAPTURES: Final = Path("tests/drivers")
+_VECTORS: Final = Path("tests/vectors/vectors.json")
+
+
+def _unpack(sizes: Iterable[int]) -> list[tuple[struct.Struct, bytes]]:
+    """Make the limit's work: as many bytes, as little-endian words."""
+    return [(struct.Struct(f"<{size // 2}H{size % 2}B"), bytes(size)) for size in sizes]
+
+
+def _time_unpack(work: Sequence[tuple[struct.Struct, bytes]], times: int) -> float:
+    began = time.perf_counter()
+    for form, data in islice(cycle(work), times):
+        form.unpack(data)
+    return (time.perf_counter() - began) / times * 1e6
+
+
+def _time_calls(calls: Sequence[tuple[Callable[[bytes], object], bytes]], times: int) -> float:
+    began = time.perf_counter()
+    for function, data in islice(cycle(calls), times):
+        function(data)
+    return (time.perf_counter() - began) / times * 1e6
+
+
+def _time_session(driver: Driver, chunks: Sequence[Chunk], times: int) -> tuple[float, float]:
+    """Give µs a chunk and µs a reading, of sessions that hear the chunks again and again."""
+    readings = 0
+    sessions = [driver.session(_OPTIONS.get(driver.name, {})) for _ in range(times)]
+    began = time.perf_counter()
+    for session in sessions:
+        session.opened(chunks[0].moment)
+        for chunk in chunks:
+            for action in session.received(chunk):
+                readings += type(action) is Emit
+    took = time.perf_counter() - began
+    return took / times / len(chunks) * 1e6, took / max(readings, 1) * 1e6
+
+
+def _sources() -> dict[str, list[Chunk]]:
+    """Give what each driver hears: captures, and virtual devices on a line."""
+    found: dict[str, list[Chunk]] = {}
+    for directory in sorted(_CAPTURES.glob("*/captures")):
+        heard = [line.what for capture in load_folder(directory) for line in capture.lines]
+        found[directory.parent.name] = [what for what in heard if isinstance(what, Chunk)]
+    for model, driver in _LINES.items():
+        firmware = MODELS[model].make(Patient(1), _BEGAN)
+        list(firmware.heard(b"", 0.0))
+        ticks = range(1, 400)
+        said = [b"".join(sent.data for sent in firmware.due(tick / 20, listening=True)) for tick in ticks]
+        found[driver] = [Chunk(SERIAL, data, Moment(tick / 20, _BEGAN)) for tick, data in enumerate(said) if data]
+    return {name: chunks for name, chunks in found.items() if chunks}
+
+
+def measure(effort: Effort) -> Table:
+    """Measure sessions, then the bare decoders of all formats."""
+    table = Table("decode: bytes → readings", "struct")
+    registry = load_drivers()
+    for name, chunks in _sources().items():
+        driver = registry.drivers[name]
+        times = effort.times(20_000, 4000) // len(chunks) + 1
+        each: list[float] = []
+
+        def session(
+            driver: Driver = driver, chunks: list[Chunk] = chunks, times: int = times, each: list[float] = each
+        ) -> float:
+            a_chunk, a_reading = _time_session(driver, chunks, times)
+            each.append(a_reading)
+            return a_chunk
+
+        limit = _unpack(len(chunk.data) for chunk in chunks)
+        found = interleaved(
+            effort.rounds,
+            [("limit", lambda limit=limit: _time_unpack(limit, 20_000)), ("session", session)],  # type: ignore[misc]
+        )
+        table.rows.append(Row(f"driver {name}, a notification or chunk", found["session"], "µs", found["limit"]))
+        table.rows.append(Row(f"driver {name}, a reading", each, "µs"))
+    vectors = json.loads(_VECTORS.read_text(encoding="utf-8"))
+    for name, function in sorted(load_formats().items()):
+        inputs = [bytes.fromhex(one["hex"]) for one in vectors if one["format"] == name and one["kind"] == "valid"]
+        if not inputs:
+            continue
+        limit = _unpack(map(len, inputs))
+        calls = [(function, data) for data in inputs]
+        found = interleaved(
+            effort.rounds,
+            [
+                ("limit", lambda limit=limit: _time_unpack(limit, 5000)),  # type: ignore[misc]
+                ("format", lambda calls=calls: _time_calls(calls, effort.times(5000))),  # type: ignore[misc]
+            ],
+        )
+        table.rows.append(Row(f"format {name}", found["format"], "µs", found["limit"]))
+    table.notes.append(
+        "A driver's figure is its session's: framing, decoding, plausibility, the reading made. A format's is what"
+        " `hub-agent decode` gives: all fields as plain values, from which nothing on the hot path is made."
+    )
+    return table

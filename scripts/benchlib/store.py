@@ -1,0 +1,157 @@
+"""Area *store*: reading → durable, against raw SQLite with the same durability and a seal on each row."""
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from itertools import count, islice
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from hub_agent.alarms.device_watch import Cadence
+from hub_agent.alarms.limits import Limit, Priority
+from hub_agent.alarms.watch import AlarmBook
+from hub_agent.intake import Intake
+from hub_agent.model import Reading, ReadingClass
+from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2
+from hub_agent.parts import to_wire
+from scripts.benchlib.area import Effort
+from scripts.benchlib.figures import Row, Table, at_least, interleaved
+from scripts.benchlib.readings import DEVICES, LOW, as_json, reading, received, walk
+from scripts.benchlib.site import CLOCK, bare_outbox, cpu_s
+
+_LIMITS: Final = (
+    Limit(SPO2, "%", Decimal(90), None, priority=Priority.HIGH, hysteresis=Decimal(1)),
+    Limit(PULSE_RATE_OXIMETER, "/min", Decimal(40), Decimal(130)),
+)
+
+
+class Raw:
+    """The limit: one thread, ``sqlite3`` with WAL and FULL, AES-256-GCM of 200 bytes of JSON a row."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("CREATE TABLE o (id INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+        self._key = AESGCM(AESGCM.generate_key(256))
+        self._rows = [as_json(one) for one in received(CLOCK, 1000)]
+
+    def run(self, commits: int, each: int) -> None:
+        """Commit ``each`` rows, so many times."""
+        db, key, rows = self._db, self._key, self._rows
+        at = 0
+        for _ in range(commits):
+            db.execute("BEGIN IMMEDIATE")
+            sealed = []
+            for _ in range(each):
+                nonce = os.urandom(12)
+                sealed.append((nonce + key.encrypt(nonce, rows[at % 1000], None),))
+                at += 1
+            db.executemany("INSERT INTO o (body) VALUES (?)", sealed)
+            db.execute("COMMIT")
+
+
+class Hub:
+    """Ours: intake, alarm book and outbox, as the agent wires them."""
+
+    def __init__(self, path: Path) -> None:
+        self._outbox = bare_outbox(path)
+        book = AlarmBook(_LIMITS, dict.fromkeys(DEVICES, Cadence(1.0)), CLOCK.stamp())
+        self._intake = Intake(
+            self._outbox, book, CLOCK, to_wire=to_wire, announce=lambda _events: None, offer=lambda _batches: None
+        )
+
+    async def one_by_one(self, commits: int, readings: Iterator[Reading]) -> None:
+        """Take readings that are durable, each for itself, when the device may be told."""
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(self._intake.run())
+            for number in range(commits):
+                await self._intake.take(DEVICES[number % 8], next(readings), CLOCK.stamp())
+            running.cancel()
+
+    async def together(self, commits: int, each: int, readings: Iterator[Reading]) -> None:
+        """Take readings that share a commit."""
+        for _ in range(commits):
+            for number, one in enumerate(islice(readings, each)):
+                await self._intake.take(DEVICES[number % 8], one, CLOCK.stamp())
+            await self._intake.drain()
+
+    async def close(self) -> None:
+        """Close the file."""
+        await self._outbox.close()
+
+
+def _swings() -> Iterator[Reading]:
+    """Give readings each of which begins or ends an alarm: the state is written with every one."""
+    for number in count():
+        yield reading(LOW if number % 2 else 97, 70, ReadingClass.EPISODIC)
+
+
+@contextmanager
+def _timed(into: dict[str, list[float]], name: str, readings: int) -> Iterator[None]:
+    wall, cpu = time.perf_counter(), cpu_s()
+    yield
+    into.setdefault(name, []).append(readings / (time.perf_counter() - wall))
+    into.setdefault(f"{name} cpu", []).append((cpu_s() - cpu) / readings * 1e6)
+
+
+def measure(effort: Effort) -> Table:
+    """Measure at 1, 10 and 100 readings a commit."""
+    found: dict[str, list[float]] = {}
+    names = count()
+
+    def raw(each: int, commits: int) -> float:
+        limit = Raw(effort.scratch / f"raw-{next(names)}.db")
+        with _timed(found, f"raw {each}", each * commits):
+            limit.run(commits, each)
+        return 0.0
+
+    def ours(each: int, commits: int, name: str, readings: Iterator[Reading]) -> float:
+        async def run() -> None:
+            hub = Hub(effort.scratch / f"hub-{next(names)}.db")
+            await (hub.one_by_one(10, readings) if each == 1 else hub.together(2, each, readings))
+            with _timed(found, name, each * commits):
+                await (hub.one_by_one(commits, readings) if each == 1 else hub.together(commits, each, readings))
+            await hub.close()
+
+        asyncio.run(run())
+        return 0.0
+
+    episodic, continuous = walk(ReadingClass.EPISODIC), walk()
+    one, ten, hundred = effort.times(1500), effort.times(400), effort.times(200)
+    interleaved(
+        effort.rounds,
+        [
+            ("", lambda: raw(1, one)),
+            ("", lambda: ours(1, one, "hub 1", episodic)),
+            ("", lambda: ours(1, one, "swing 1", _swings())),
+            ("", lambda: raw(10, ten)),
+            ("", lambda: ours(10, ten, "hub 10", continuous)),
+            ("", lambda: raw(100, hundred)),
+            ("", lambda: ours(100, hundred, "hub 100", continuous)),
+        ],
+    )
+    table = Table("store: reading → durable", "raw sqlite3")
+    for each, target in ((1, at_least(0.8, of_limit=True)), (10, None), (100, at_least(0.5, of_limit=True))):
+        limit = found[f"raw {each}"]
+        table.rows += [
+            Row(f"raw sqlite3 WAL+FULL, AES-256-GCM, {each} a commit", limit, "readings/s"),
+            Row(f"hub, {each} a commit, limits judged", found[f"hub {each}"], "readings/s", limit, target),
+            Row(f"hub, {each} a commit: CPU", found[f"hub {each} cpu"], "µs", found[f"raw {each} cpu"]),
+        ]
+        if each == 1:
+            table.rows += [
+                Row("hub, 1 a commit, each changes the alarm state", found["swing 1"], "readings/s", limit),
+                Row("the same: CPU", found["swing 1 cpu"], "µs", found["raw 1 cpu"]),
+            ]
+    table.notes.append(
+        "The hub also judges limits, chains and signs (Ed25519) each batch, and keeps the file open to a second thread."
+        " Where a reading changes the alarm state, its event is a second batch and the state a third row of its commit."
+    )
+    return table
