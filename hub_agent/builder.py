@@ -10,13 +10,14 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
-from hub_agent import identity, mqtt, seal, trust
+from hub_agent import gaps, identity, mqtt, seal, tls, trust
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.watch import AlarmBook
-from hub_agent.clock import Clock, Floor
-from hub_agent.config import Config
+from hub_agent.clock import BUILT_NS, Clock, Floor
+from hub_agent.config import Config, Device
 from hub_agent.delivery import Policy
-from hub_agent.errors import ConfigError, StorageError
+from hub_agent.driver import SerialLink
+from hub_agent.errors import StorageError
 from hub_agent.health import status
 from hub_agent.outbox import recovery
 from hub_agent.outbox.box import LocalBox
@@ -25,26 +26,6 @@ from hub_agent.outbox.quota import MIB, Limits
 from hub_agent.outbox.salvage import Salvage
 from hub_agent.registry import Registry
 from hub_agent.topics import Topics
-
-
-def tls_context(config: Config) -> ssl.SSLContext | None:
-    """Make the TLS context: 1.3 only, the one private authority, the hub's certificate, host name checked.
-
-    Raises:
-        ConfigError: a file is missing or is not what it should be.
-    """
-    tls = config.broker.tls
-    if tls is None:
-        return None
-    try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(tls.ca))
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(tls.certificate, tls.key.path(os.environ))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"broker.tls: {type(error).__name__}: {error}", hint="check ca, certificate and key"
-        ) from error
-    return context
 
 
 class Builder:
@@ -67,7 +48,7 @@ class Builder:
         self.trust = trust.load(config.noc.trust)
         self.key = identity.load(config.identity.key.path(os.environ))
         self.session = secrets.token_hex(16)
-        self.floor = Floor(clock)
+        self.floor = Floor(clock, BUILT_NS)
         self.restart = asyncio.Event()
         self.damage: recovery.Damage | None = None
         self.set_aside: Sequence[Path] = ()
@@ -98,16 +79,28 @@ class Builder:
         """Make the reader of a damaged outbox."""
         return Salvage(aside, self.config.hub.id, self.key.public_key())
 
+    def cadence(self, device: Device) -> Cadence:
+        """Say how often a device is due: by its configuration, else by its driver."""
+        driver = self.registry.drivers.get(device.driver)
+        return Cadence(device.cadence_s or (driver.cadence_s if driver else None), device.tolerance)
+
     def book(self) -> AlarmBook:
         """Make the alarm book from the file's limits and devices."""
-        devices = {}
-        for device in self.config.devices:
-            driver = self.registry.drivers.get(device.driver)
-            cadence_s = device.cadence_s or (driver.cadence_s if driver else None)
-            devices[device.name] = Cadence(cadence_s, device.tolerance)
+        devices = {device.name: self.cadence(device) for device in self.config.devices}
         return AlarmBook(
             self.config.alarm_limits(), devices, self.clock.stamp(), escalate_s=self.config.annunciator.escalate_s
         )
+
+    def gaps(self) -> gaps.Gaps:
+        """Make what follows the devices that are due at intervals."""
+        expected = {}
+        for device in self.config.devices:
+            patience_ns = self.cadence(device).patience_ns()
+            driver = self.registry.drivers.get(device.driver)
+            if patience_ns is not None and driver is not None:
+                away: gaps.Away = "unplugged" if isinstance(driver.link, SerialLink) else "out_of_range"
+                expected[device.name] = gaps.Expected(patience_ns / 1e9, away)
+        return gaps.Gaps(expected, self.clock.stamp())
 
     def policy(self) -> Policy:
         """Say how delivery behaves."""
@@ -132,13 +125,24 @@ class Builder:
             client_id=config.hub.id,
             host=config.broker.host,
             port=config.broker.port,
-            tls=tls_context(config),
+            tls=self.tls(),
             protocol=config.broker.protocol,
             keepalive_s=config.broker.keepalive_s,
             will=(self.topics.status, self.birth("offline")),
             subscriptions=(self.topics.confirm, self.topics.commands),
             window=config.delivery.window,
         )
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Make the TLS context; None where the configuration allows a plain connection.
+
+        Raises:
+            ConfigError: a file is missing or is not what it should be.
+        """
+        files = self.config.broker.tls
+        if files is None:
+            return None
+        return tls.context_of(files.ca, files.certificate, files.key.path(os.environ), self.floor)
 
     def birth(self, state: str) -> bytes:
         """Make the retained status."""

@@ -18,8 +18,8 @@ from hub_agent.outbox.rows import Committed, seq_of
 SUSPECT: Final = 2
 """With so many dead links a batch is sent alone, so that the next death tells whether it is the cause."""
 ASIDE_S: Final = 60.0
-"""How long a batch that kills the link is set aside; twice as long each time, up to an hour."""
-_ASIDE_MAX_S: Final = 3600.0
+"""How long a batch that kills the link is set aside; twice as long each time, up to ten minutes."""
+_ASIDE_MAX_S: Final = 600.0
 
 
 @dataclass(slots=True)
@@ -85,6 +85,9 @@ class Flights:
         """Say whether a batch is on its way or set aside: it is not to be sent as if it only waited."""
         return seq in self._flights or seq in self._set_aside
 
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._flights)
+
     def get(self, seq: int) -> Flight | None:
         """Look a flight up."""
         return self._flights.get(seq)
@@ -139,8 +142,9 @@ class Flights:
     def due_s(self, at_s: float) -> float | None:
         """Say when the next one must go again for want of a confirmation; None when nothing is on its way."""
         for flight in self._flights.values():
-            due_s = flight.since_s + self._resend_s
-            return max(due_s, self._probe_s) if self._silent(at_s) else due_s
+            if flight.acknowledged:
+                due_s = flight.since_s + self._resend_s
+                return max(due_s, self._probe_s) if self._silent(at_s) else due_s
         return None
 
     # --- what comes back ----------------------------------------------------------------------------------------------

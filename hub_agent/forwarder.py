@@ -238,6 +238,10 @@ class Forwarder:
     def _holds(self) -> bool:
         return self._policy.on_no_subscribers == "hold"
 
+    def refused(self) -> None:
+        """Take note that the broker refused something else of this hub's."""
+        self._begin("uplink_refused")
+
     def _begin(self, trouble: Trouble) -> None:
         """Note that the broker refuses; said once, and probed once a second until it takes something again."""
         if self._trouble != trouble:
@@ -260,8 +264,8 @@ class Forwarder:
         next_s = self.lanes.next_s(now_s)
         if next_s is not None:
             due_s = min(due_s, max(next_s, now_s + 0.05))
-        if self._trouble is not None:
-            due_s = min(due_s, max(self._probe_at_s, now_s))
+        if self._trouble is not None and self._probe_at_s > now_s:
+            due_s = min(due_s, self._probe_at_s)
         oldest_s = min(self._pubacks.values(), default=now_s)
         if now_s - oldest_s > PUBACK_TIMEOUT_S:
             link.lose(f"no PUBACK within {PUBACK_TIMEOUT_S:g} s")

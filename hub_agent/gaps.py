@@ -17,6 +17,9 @@ from hub_agent.errors import StorageError
 from hub_agent.model import ClockState, Stamp
 from hub_agent.wire import Event
 
+Away = Literal["out_of_range", "unplugged"]
+"""How a device that cannot be reached is away: off the air, or off its line."""
+
 Why = Literal["silent", "out_of_range", "unplugged", "parked", "hub_off"]
 
 _MS: Final = 1_000_000
@@ -31,7 +34,7 @@ class Expected(NamedTuple):
     """
 
     patience_s: float
-    away: Literal["out_of_range", "unplugged"]
+    away: Away
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What must be done now and then: settle the outbox, watch the clock, show the alarms, keep the floor.
+"""What must be done now and then: settle the outbox, watch the clock and the gaps, show the alarms, keep the time.
 
 Owns: the turn of a second and the turn of a minute. Never: does work whose failure it would hide.
 """
@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from hub_agent import gaps
 from hub_agent.clock import Clock, Floor
 from hub_agent.model import Stamp
 from hub_agent.outbox import ledger
@@ -19,10 +20,21 @@ TURN_S: Final = 1.0
 SETTLE_S: Final = 60.0
 FLOOR: Final = "floor"
 """The name of the clock floor among the outbox's local state."""
+ALIVE: Final = "alive"
+"""The name, among the outbox's local state, of the newest instant that is known of this life."""
 
 
 def _prune(store: Store, now: datetime) -> None:
     store.on_connection(partial(ledger.prune, now=now))
+
+
+async def keep_time(outbox: Outbox, floor: Floor, clock: Clock) -> None:
+    """Make durable what the next life must know of the time: the floor, and until when this one was alive.
+
+    Raises:
+        StorageError: it could not be stored.
+    """
+    await outbox.commit({}, state={FLOOR: floor.persistable(), ALIVE: gaps.to_bytes(clock.stamp())})
 
 
 async def keep_house(
@@ -30,8 +42,7 @@ async def keep_house(
     floor: Floor,
     clock: Clock,
     *,
-    show: Callable[[], None],
-    watch_clock: Callable[[Stamp | None, Stamp], None],
+    turn: Callable[[Stamp], None],
     watch_storage: Callable[[], Awaitable[None]],
 ) -> None:
     """Turn for ever.
@@ -40,21 +51,16 @@ async def keep_house(
         outbox: settled each minute.
         floor: persisted each minute.
         clock: stamps.
-        show: shows how the alarms stand.
-        watch_clock: is told the stamp of the turn before and of this one.
-        watch_storage: looks at the room that is left.
+        turn: is told each second.
+        watch_storage: looks at the room that is left, each second.
     """
-    before: Stamp | None = None
     settled_s = clock.monotonic_s()
     while True:
-        stamp = clock.stamp()
-        watch_clock(before, stamp)
-        before = stamp
-        show()
+        turn(clock.stamp())
         await watch_storage()
         if clock.monotonic_s() - settled_s >= SETTLE_S:
             settled_s = clock.monotonic_s()
             await outbox.settle()
-            await outbox.save(FLOOR, floor.persistable())
+            await keep_time(outbox, floor, clock)
             await outbox.run(partial(_prune, now=floor.now()))
         await asyncio.sleep(TURN_S)

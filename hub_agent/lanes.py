@@ -64,7 +64,7 @@ class Lanes:
         cls = class_of(key)
         if self._cursor[cls] >= key:
             self._cursor[cls] = key - 1
-            self._backlog[cls].clear()
+            self._backlog[cls] = deque(batch for batch in self._backlog[cls] if batch.key < key)
         self._exhausted[cls] = False
 
     def wants(self) -> tuple[ReadingClass, int] | None:

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from hub_agent import mqtt
+from hub_agent import gaps, mqtt
 from hub_agent.alarms.alarm import AlarmEvent
 from hub_agent.alarms.annunciator import Annunciator, Output
 from hub_agent.alarms.watch import AlarmBook
@@ -26,10 +26,10 @@ from hub_agent.driver import Driver
 from hub_agent.errors import HubError
 from hub_agent.forwarder import Forwarder
 from hub_agent.health import Health, Uplink
-from hub_agent.housekeeping import FLOOR, keep_house
+from hub_agent.housekeeping import ALIVE, FLOOR, keep_house, keep_time
 from hub_agent.intake import COMMIT_S, STATE, Intake
 from hub_agent.logs import get_logger
-from hub_agent.model import ReadingClass
+from hub_agent.model import Reading, ReadingClass, Stamp
 from hub_agent.orders import Orders
 from hub_agent.outbox.ledger import CommandLedger
 from hub_agent.outbox.outbox import Outbox
@@ -99,7 +99,7 @@ class Parts:
         self._annunciator = Annunciator(
             outputs, unmonitored_after_s=config.annunciator.unmonitored_after_s, at_ns=clock.stamp().monotonic_ns
         )
-        self.reporter = Reporter(book, clock, build.session)
+        self.reporter = Reporter(book, build.gaps(), clock, build.session)
         self.forwarder = self._make_forwarder()
         self.intake = self.reporter.taker = self._make_intake()
         self.health = Health(
@@ -193,6 +193,9 @@ class Parts:
         floor = await self._outbox.state(FLOOR)
         if floor is not None:
             self._build.floor.raise_to(int.from_bytes(floor, "big"))
+        alive = await self._outbox.state(ALIVE)
+        if alive is not None:
+            self.reporter.hub_was_off(gaps.from_bytes(alive))
         alarms = await self._outbox.state(STATE)
         if alarms is not None:
             self.intake.raise_now(self._book.restore(json.loads(alarms), self._build.clock.stamp()))
@@ -223,10 +226,18 @@ class Parts:
             self._outbox,
             build.floor,
             build.clock,
-            show=self._announce,
-            watch_clock=self.reporter.clock,
+            turn=self._turn,
             watch_storage=self._storage.turn,
         )
+
+    def _turn(self, stamp: Stamp) -> None:
+        """Look, once a second, at what only time changes."""
+        self.reporter.turn(stamp)
+        self._announce()
+
+    async def keep_time(self) -> None:
+        """Make durable until when this life of the process was alive."""
+        await keep_time(self._outbox, self._build.floor, self._build.clock)
 
     async def salvage(self) -> None:
         """Bring what can be saved of damaged outboxes to the NOC; returns when that is done."""
@@ -245,7 +256,7 @@ class Parts:
             self.devices[device.name] = DeviceState("parked", clock.monotonic_s(), why=str(error))
             reporter.parked(device.name, str(error))
             return None
-        outlet = Outlet(self.intake.take, reporter.rejected, reporter.device_event, reporter.connection)
+        outlet = Outlet(self._take, reporter.rejected, reporter.device_event, reporter.connection)
         runner = Runner(device.name, driver, device.options, connector, clock, outlet)
         self.devices[device.name] = runner.state
         return runner
@@ -259,6 +270,11 @@ class Parts:
                 self.reporter.parked(runner.name, str(error))
 
         await keep_running(runner.name, runner.run, clock=self._build.clock, cap_s=lambda: 10.0, on_failure=failed)
+
+    async def _take(self, device: str, reading: Reading, stamp: Stamp) -> bool:
+        if not reading.stored:
+            self.reporter.heard(device, stamp)
+        return await self.intake.take(device, reading, stamp)
 
     # --- small glue ---------------------------------------------------------------------------------------------------
 

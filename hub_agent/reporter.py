@@ -11,8 +11,10 @@ from typing import Any, Protocol
 from hub_agent.alarms.alarm import AlarmEvent
 from hub_agent.alarms.watch import AlarmBook
 from hub_agent.clock import Clock
+from hub_agent.clock_watch import ClockWatch
 from hub_agent.commands.record import CommandResult, SecurityEvent
 from hub_agent.delivery import Trouble
+from hub_agent.gaps import Gaps, hub_off
 from hub_agent.health import RELEASE
 from hub_agent.logs import get_logger
 from hub_agent.model import ClockState, ReadingClass, Stamp
@@ -57,6 +59,7 @@ class Reporter:
 
     Args:
         book: raises and clears technical alarms.
+        gaps: follows the devices that are due at intervals.
         clock: stamps.
         session: the nonce of this process's life.
 
@@ -66,8 +69,10 @@ class Reporter:
 
     taker: Taker
 
-    def __init__(self, book: AlarmBook, clock: Clock, session: str) -> None:
+    def __init__(self, book: AlarmBook, gaps: Gaps, clock: Clock, session: str) -> None:
         self._book = book
+        self._gaps = gaps
+        self._clock_watch = ClockWatch()
         self._clock = clock
         self._session = session
 
@@ -97,6 +102,7 @@ class Reporter:
 
     def parked(self, device: str, why: str) -> None:
         """A device needs a person."""
+        self._gaps.park(device)
         _log.error("device_parked", device=device, why=why)
         self.technical("device_parked", {"device": device, "why": why})
 
@@ -113,6 +119,7 @@ class Reporter:
     def connection(self, device: str, up: bool, why: str) -> None:  # noqa: FBT001 - one transition, one word
         """A device's link came or went."""
         _log.info("device_connected" if up else "device_lost", device=device, why=why)
+        self._gaps.link(device, connected=up)
         self.alarm("link_lost", device, active=not up and why != "finished")
 
     def radio(self, code: str, fields: Mapping[str, Any]) -> None:
@@ -163,12 +170,27 @@ class Reporter:
         _log.info("hub_started", version=RELEASE, clock=stamp.clock.value)
         self.taker.note(Event("start", stamp, {"release": RELEASE, "session": self._session}))
 
-    def clock(self, before: Stamp | None, stamp: Stamp) -> None:
-        """Say when the clock became good: earlier readings of this boot are re-dated by this record at the NOC."""
-        if before is not None and before.clock is stamp.clock:
-            return
-        unsynced = stamp.clock is ClockState.UNSYNCED
-        self.alarm("clock_unsynced", active=unsynced)
-        if not unsynced:
-            fields = {"boot": stamp.boot, "monotonic_ns": stamp.monotonic_ns, "wall_ns": stamp.wall_ns}
-            self.taker.note(Event("time", stamp, fields))
+    def heard(self, device: str, stamp: Stamp) -> None:
+        """A device gave a live reading: a gap that was open is over."""
+        gap = self._gaps.heard(device, stamp)
+        if gap is not None:
+            self.taker.note(gap)
+
+    def hub_was_off(self, last: Stamp) -> None:
+        """Tell the gap since the newest instant that is known of the life before."""
+        gap = hub_off(last, self._clock.stamp())
+        if gap is not None:
+            self.taker.note(gap)
+
+    def turn(self, stamp: Stamp) -> None:
+        """Look at what only time changes: the gaps, and how good the clock is; called once a second.
+
+        What was stamped before the clock was good is dated by its record at the NOC.
+        """
+        for gap in self._gaps.tick(stamp):
+            self.taker.note(gap)
+        turn = self._clock_watch.look(stamp)
+        if turn.changed:
+            self.alarm("clock_unsynced", active=stamp.clock is ClockState.UNSYNCED)
+        if turn.record is not None:
+            self.taker.note(turn.record)

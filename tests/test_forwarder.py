@@ -526,7 +526,7 @@ class _Story:
             self.answer(_SUCCESS)
             for seq in self.link.seqs():
                 self.bench.say([(seq, seq)])
-            await asyncio.sleep(1)
+            await asyncio.sleep(5)  # what seemed to kill the link is set aside for up to ten minutes
         await self.lose()
 
 

@@ -9,7 +9,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
 
-from hub_agent.captures import load_folder
+from hub_agent.captures import chunk_of, load_folder
 from hub_agent.driver import SERIAL, Chunk, Driver, Emit, Moment
 from hub_agent.registry import load_drivers, load_formats
 from hub_agent.simulate.physiology import Patient
@@ -68,8 +68,8 @@ def _sources() -> dict[str, list[Chunk]]:
     """Give what each driver hears: captures, and virtual devices on a line."""
     found: dict[str, list[Chunk]] = {}
     for directory in sorted(_CAPTURES.glob("*/captures")):
-        heard = [line.what for capture in load_folder(directory) for line in capture.lines]
-        found[directory.parent.name] = [what for what in heard if isinstance(what, Chunk)]
+        heard = [chunk_of(capture, line) for capture in load_folder(directory) for line in capture.lines]
+        found[directory.parent.name] = [chunk for chunk in heard if chunk is not None]
     for model, driver in _LINES.items():
         firmware = MODELS[model].make(Patient(1), _BEGAN)
         list(firmware.heard(b"", 0.0))

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hub_agent import config as configuration
 from hub_agent import identity, seal
+from hub_agent.builder import Builder
 from hub_agent.clock import SystemClock
 from hub_agent.config import Config
 from hub_agent.demo.broker import broker as plain_broker
@@ -27,7 +28,6 @@ from hub_agent.noc.store import Store
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import Outbox
 from hub_agent.outbox.store import Store as OutboxStore
-from hub_agent.parts import Builder
 from hub_agent.registry import load_drivers
 from tests.broker import NOC, Broker
 
@@ -164,8 +164,7 @@ async def site(here: Path, hubs: Sequence[str] = (HUB,), *, tls: bool = True) ->
 
 def open_outbox(config: Config) -> Outbox:
     """Open a hub's outbox as the agent does."""
-    builder = Builder(config, load_drivers(), CLOCK)
-    return Outbox(builder.store(), builder.sealer, LocalBox(builder.key), CLOCK)
+    return Builder(config, load_drivers(), CLOCK).outbox()
 
 
 def bare_outbox(path: Path) -> Outbox:

@@ -19,7 +19,7 @@ from hub_agent.alarms.watch import AlarmBook
 from hub_agent.intake import Intake
 from hub_agent.model import Reading, ReadingClass
 from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2
-from hub_agent.parts import to_wire
+from hub_agent.reporter import to_wire
 from scripts.benchlib.area import Effort
 from scripts.benchlib.figures import Row, Table, at_least, interleaved
 from scripts.benchlib.readings import DEVICES, LOW, as_json, reading, received, walk
