@@ -28,6 +28,18 @@ from hub_agent.registry import Registry
 from hub_agent.topics import Topics
 
 
+def tls_of(config: Config, floor: Floor) -> ssl.SSLContext | None:
+    """Make the TLS context to the broker; None where the configuration allows a plain connection.
+
+    Raises:
+        ConfigError: a file is missing or is not what it should be.
+    """
+    files = config.broker.tls
+    if files is None:
+        return None
+    return tls.context_of(files.ca, files.certificate, files.key.path(os.environ), floor)
+
+
 class Builder:
     """Makes one hub's parts from its configuration.
 
@@ -125,24 +137,13 @@ class Builder:
             client_id=config.hub.id,
             host=config.broker.host,
             port=config.broker.port,
-            tls=self.tls(),
+            tls=tls_of(config, self.floor),
             protocol=config.broker.protocol,
             keepalive_s=config.broker.keepalive_s,
             will=(self.topics.status, self.birth("offline")),
             subscriptions=(self.topics.confirm, self.topics.commands),
             window=config.delivery.window,
         )
-
-    def tls(self) -> ssl.SSLContext | None:
-        """Make the TLS context; None where the configuration allows a plain connection.
-
-        Raises:
-            ConfigError: a file is missing or is not what it should be.
-        """
-        files = self.config.broker.tls
-        if files is None:
-            return None
-        return tls.context_of(files.ca, files.certificate, files.key.path(os.environ), self.floor)
 
     def birth(self, state: str) -> bytes:
         """Make the retained status."""

@@ -7,20 +7,17 @@ that the daemon does not carry the screens.
 
 import asyncio
 import json
-import signal
 import sys
-from collections.abc import Callable
+from dataclasses import asdict
 from decimal import Decimal
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn, ParamSpec, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from hub_agent.errors import ConfigError, HubError
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from hub_agent import cli_devices, cli_simulate
+from hub_agent.cli_base import DEFAULT_CONFIG, ConfigOption, JsonOption, told
+from hub_agent.errors import ConfigError
 
 app = typer.Typer(
     name="hub-agent",
@@ -30,36 +27,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-
-ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.", show_default=True)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-DEFAULT_CONFIG: Final = Path("/etc/hub-agent/hub-agent.toml")
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(code)
-
-
-def _told(function: Callable[P, T]) -> Callable[P, T]:
-    """Turn the hub's own errors into a message and an exit code; a bug keeps its traceback."""
-
-    @wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return function(*args, **kwargs)
-        except ConfigError as error:
-            _fail(str(error), 2)
-        except HubError as error:
-            _fail(f"{error}", 1)
-
-    return call
+app.add_typer(cli_devices.app, name="devices")
+app.command(name="simulate")(told(cli_simulate.simulate))
 
 
 @app.command()
-@_told
+@told
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run the hub in the foreground (what systemd starts).
 
@@ -71,7 +44,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
-@_told
+@told
 def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Check a configuration file; every mistake with its line and what to do.
 
@@ -99,7 +72,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
 
 
 @app.command()
-@_told
+@told
 def drivers(as_json: JsonOption = False) -> None:
     """List what can be read, and over which link.
 
@@ -138,7 +111,7 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
 
 
 @app.command()
-@_told
+@told
 def decode(
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Read questions from standard input, one a line.")] = False,
     wire_format: Annotated[str, typer.Option("--format", metavar="NAME", help="The wire format of HEX.")] = "",
@@ -171,7 +144,7 @@ def decode(
 
 
 @app.command()
-@_told
+@told
 def identity(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Where the private key goes; mode 0600.")],
 ) -> None:
@@ -191,7 +164,7 @@ def identity(
 
 
 @app.command()
-@_told
+@told
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Show the state of the running hub.
 
@@ -211,7 +184,43 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
 
 @app.command()
-@_told
+@told
+def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Examine the hub and what it stands on: each line green, or red with what to do. Exits 1 if any is red.
+
+    Example: hub-agent doctor
+    """
+    from hub_agent.clock import SystemClock, clock_synced
+    from hub_agent.config import load
+    from hub_agent.field import doctor as practice
+    from hub_agent.field.reach import bluez
+    from hub_agent.registry import load_drivers
+
+    async def examine() -> tuple[practice.Finding, ...]:
+        found = load(config)
+        status = await practice.ask_hub(found)
+        now = SystemClock().now()
+        patient = practice.Patient(found, load_drivers().drivers, status, now, clock_synced(), bluez)
+        return await practice.examine(patient)
+
+    try:
+        findings = asyncio.run(examine())
+    except ConfigError as error:
+        findings = (practice.Finding("configuration", False, str(error), "`hub-agent check` says more"),)
+    well = all(finding.ok for finding in findings)
+    if as_json:
+        typer.echo(json.dumps({"ok": well, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        for finding in findings:
+            typer.secho("ok   " if finding.ok else "RED  ", nl=False, bold=True, fg="green" if finding.ok else "red")
+            remedy = f"\n     -> {finding.remedy}" if finding.remedy else ""
+            typer.echo(f"{finding.what}: {finding.told}{remedy}")
+    if not well:
+        raise typer.Exit(1)
+
+
+@app.command()
+@told
 def demo(
     seconds: Annotated[float | None, typer.Option("--seconds", metavar="N", min=1, help="End after N seconds.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="No screen; the last line is one JSON object.")] = False,
@@ -237,6 +246,5 @@ def demo(
 
 
 def main() -> None:
-    """Run the command line."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `hub-agent drivers | head` ends quietly
+    """Run the command line. SIGPIPE stays ignored: the daemon must outlive a broker that hangs up as it writes."""
     app()

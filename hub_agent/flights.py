@@ -11,7 +11,7 @@ comes back for another trial later, since it may have been the link all the same
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from hub_agent.outbox.rows import Committed, seq_of
 
@@ -31,16 +31,14 @@ class Flight:
         fresh: whether it went as fresh.
         since_s: when it went, monotonic.
         acknowledged: whether the broker has taken it.
-        under_way: whether its PUBACK is still to come on this link.
         attempts: how often it went.
-        losses: how often the link died with it under way; from ``SUSPECT`` on, only when it was alone.
+        losses: how often the link died while its PUBACK was owed; from ``SUSPECT`` on, only when it was alone.
     """
 
     batch: Committed
     fresh: bool
     since_s: float
     acknowledged: bool = False
-    under_way: bool = True
     attempts: int = 1
     losses: int = 0
 
@@ -58,89 +56,127 @@ class Choice:
     fresh: bool
 
 
+class Owed(NamedTuple):
+    """A PUBACK that the broker owes.
+
+    Attributes:
+        since_s: since when.
+        size: bytes of the batch.
+        backlog: whether it counts as backlog.
+    """
+
+    since_s: float
+    size: int
+    backlog: bool
+
+
 class Flights:
     """Batches on their way, oldest departure first.
 
     Args:
         resend_s: how long to wait for the NOC's confirmation.
+        fresh_s: how long a batch that the link swallowed is still fresh.
     """
 
-    def __init__(self, resend_s: float) -> None:
+    def __init__(self, resend_s: float, fresh_s: float) -> None:
         self._resend_s = resend_s
+        self._fresh_s = fresh_s
         self._flights: OrderedDict[int, Flight] = OrderedDict()
+        self._owed: dict[int, Owed] = {}
         self._again: deque[Flight] = deque()
         self._suspects: deque[Flight] = deque()
         self._aside: dict[int, tuple[float, float]] = {}
         self._set_aside: set[int] = set()
         self._heard_s = self._probe_s = float("-inf")
-        self.unacknowledged = 0
-        self.backlog_unacknowledged = 0
         self.bytes = 0
         self.trial = False
+        """Whether a batch that may kill the link is being tried alone."""
 
     def __len__(self) -> int:
         return len(self._flights)
 
-    def __contains__(self, seq: int) -> bool:
-        """Say whether a batch is on its way or set aside: it is not to be sent as if it only waited."""
-        return seq in self._flights or seq in self._set_aside
-
     def __iter__(self) -> Iterator[int]:
         return iter(self._flights)
+
+    def __contains__(self, seq: int) -> bool:
+        """Say whether a batch is on its way, or set aside: it is not to be sent as one that only waits."""
+        return seq in self._flights or seq in self._owed or seq in self._set_aside
+
+    def __getitem__(self, seq: int) -> Flight:
+        return self._flights[seq]
 
     def get(self, seq: int) -> Flight | None:
         """Look a flight up."""
         return self._flights.get(seq)
 
-    def waiting(self) -> bool:
-        """Say whether something must be sent again on this link or the next."""
-        return bool(self._again)
+    @property
+    def owed(self) -> int:
+        """How many PUBACKs the broker owes."""
+        return len(self._owed)
+
+    @property
+    def owed_backlog(self) -> int:
+        """How many of them are for backlog."""
+        return sum(owed.backlog for owed in self._owed.values())
 
     # --- what goes ----------------------------------------------------------------------------------------------------
 
-    def depart(self, choice: Choice, at_s: float) -> None:
+    def depart(self, choice: Choice, at_s: float, *, backlog: bool) -> None:
         """Note that a batch is handed to the broker."""
-        seq = seq_of(choice.batch.key)
-        before = self.land(seq)
-        flight = self._flights[seq] = Flight(choice.batch, choice.fresh, at_s)
+        key = choice.batch.key
+        before = self.land(seq_of(key))
+        flight = self._flights[seq_of(key)] = Flight(choice.batch, choice.fresh, at_s)
         if before is not None:
             flight.attempts, flight.losses = before.attempts + 1, before.losses
-        elif choice.batch.key in self._aside:
+            if before.acknowledged:
+                self._probe_s = at_s + self._resend_s
+        elif key in self._aside:
             flight.losses = SUSPECT
         self.bytes += flight.size
-        self.unacknowledged += 1
-        self.backlog_unacknowledged += not choice.fresh
+        self._owed[seq_of(key)] = Owed(at_s, flight.size, backlog)
 
-    def again(self, at_s: float) -> Choice | None:
-        """Give what the link swallowed, and what the NOC has not confirmed in time."""
-        while self._again:
-            flight = self._again.popleft()
-            if seq_of(flight.batch.key) in self._flights:
-                return Choice(flight.batch, fresh=flight.fresh)
+    def swallowed(self) -> list[Flight]:
+        """Give what the broker never took, less what was confirmed or set aside all the same."""
+        if self._again:
+            self._again = deque(flight for flight in self._again if self._is_here(flight))
+        return list(self._again)
+
+    def _is_here(self, flight: Flight) -> bool:
+        return self._flights.get(seq_of(flight.batch.key)) is flight
+
+    def is_fresh(self, flight: Flight, at_s: float) -> bool:
+        """Say whether a batch that the link swallowed is fresh all the same."""
+        return flight.fresh and at_s - flight.since_s <= self._fresh_s
+
+    def again(self, flight: Flight, at_s: float) -> Choice:
+        """Take what the link swallowed, to be sent again."""
+        self._again.remove(flight)
+        return Choice(flight.batch, fresh=self.is_fresh(flight, at_s))
+
+    def overdue(self, at_s: float) -> Iterator[Flight]:
+        """Give what the broker took too long ago, longest first; one at a time while the NOC says nothing."""
         if self._silent(at_s) and at_s < self._probe_s:
-            return None
+            return
         for flight in self._flights.values():
             if at_s - flight.since_s < self._resend_s:
-                return None
+                return
             if flight.acknowledged:
-                self._probe_s = at_s + self._resend_s
-                return Choice(flight.batch, fresh=False)
-        return None
+                yield flight
 
     def suspect(self) -> Choice | None:
         """Give a batch with which links died, while nothing else is under way: its trial begins."""
-        while self._suspects and self.unacknowledged == 0:
+        while self._suspects and not self._owed:
             flight = self._suspects.popleft()
-            if seq_of(flight.batch.key) in self._flights:
+            if self._is_here(flight):
                 self.trial = True
-                return Choice(flight.batch, fresh=flight.fresh)
+                return Choice(flight.batch, fresh=False)
         return None
 
     def _silent(self, at_s: float) -> bool:
         return at_s - self._heard_s > self._resend_s
 
     def due_s(self, at_s: float) -> float | None:
-        """Say when the next one must go again for want of a confirmation; None when nothing is on its way."""
+        """Say when the next one must go again for want of a confirmation; None when the broker has taken nothing."""
         for flight in self._flights.values():
             if flight.acknowledged:
                 due_s = flight.since_s + self._resend_s
@@ -149,22 +185,23 @@ class Flights:
 
     # --- what comes back ----------------------------------------------------------------------------------------------
 
-    def acknowledged(self, choice: Choice) -> None:
-        """The broker has answered: a place in the window is free."""
-        flight = self._flights.get(seq_of(choice.batch.key))
+    def acknowledged(self, key: int) -> Owed | None:
+        """The broker took it; give what it owed, None where it owed nothing."""
+        flight = self._flights.get(seq_of(key))
         if flight is not None:
-            flight.acknowledged, flight.under_way = True, False
-        self.unacknowledged -= 1
-        self.backlog_unacknowledged -= not choice.fresh
-        self.trial = False
+            flight.acknowledged = True
+        return self._answered(key)
 
-    def returned(self, choice: Choice) -> None:
-        """The broker did not take it: it goes again."""
-        self.acknowledged(choice)
-        flight = self._flights.get(seq_of(choice.batch.key))
+    def returned(self, key: int) -> Owed | None:
+        """The broker did not take it: it goes again; give what it owed."""
+        flight = self._flights.get(seq_of(key))
         if flight is not None:
-            flight.acknowledged = False
             self._again.append(flight)
+        return self._answered(key)
+
+    def _answered(self, key: int) -> Owed | None:
+        self.trial = False
+        return self._owed.pop(seq_of(key), None)
 
     def confirmed(self, first: int, last: int, at_s: float) -> list[Flight]:
         """The NOC has these batch numbers: give those that were on their way, oldest first."""
@@ -187,19 +224,23 @@ class Flights:
 
     def disconnected(self, at_s: float) -> list[Flight]:
         """The link is gone: what the broker had not taken goes first on the next one; give what is set aside."""
-        for flight in self._flights.values():
-            if flight.under_way and (flight.losses < SUSPECT or self.trial):
+        lost = [flight for seq in self._owed if (flight := self._flights.get(seq)) is not None]
+        for flight in lost:
+            if flight.losses < SUSPECT or self.trial:
                 flight.losses += 1
-            flight.under_way = False
         self.trial = False
-        self.unacknowledged = self.backlog_unacknowledged = 0
-        killers = [flight for flight in self._flights.values() if flight.losses > SUSPECT]
+        self._owed.clear()
+        killers = [flight for flight in lost if flight.losses > SUSPECT]
         for flight in killers:
             self._put_aside(flight.batch.key, at_s)
         waiting = [flight for flight in self._flights.values() if not flight.acknowledged]
         self._again = deque(flight for flight in waiting if flight.losses < SUSPECT)
         self._suspects = deque(flight for flight in waiting if flight.losses >= SUSPECT)
         return killers
+
+    def waiting(self) -> bool:
+        """Say whether something that the broker has not taken must go again."""
+        return bool(self._again)
 
     def set_aside(self, key: int) -> None:
         """Send this batch no more by itself: it was refused."""
@@ -212,9 +253,8 @@ class Flights:
         aside_s = min(before_s * 2, _ASIDE_MAX_S)
         self._aside[key] = at_s + aside_s, aside_s
 
-    def back(self, at_s: float) -> Iterator[int]:
+    def back(self, at_s: float) -> list[int]:
         """Give the keys of batches whose time aside is over: they wait again."""
-        for key, (until_s, _) in self._aside.items():
-            if at_s >= until_s and seq_of(key) in self._set_aside:
-                self._set_aside.discard(seq_of(key))
-                yield key
+        keys = [key for key, (until_s, _) in self._aside.items() if at_s >= until_s and seq_of(key) in self._set_aside]
+        self._set_aside.difference_update(map(seq_of, keys))
+        return keys

@@ -157,7 +157,7 @@ class Forwarder:
             choice = self.lanes.choose(self._clock.monotonic_s()) if self._may_send() else None
             if choice is not None:
                 self._publish(link, choice)
-            elif wanted is None:
+            elif self.lanes.wants() is None:  # choosing may have left something to the outbox
                 return
 
     def _may_send(self) -> bool:
@@ -182,7 +182,7 @@ class Forwarder:
         future = link.publish(topic, batch.envelope)
         now_s = self._clock.monotonic_s()
         self._pubacks[future] = now_s
-        future.add_done_callback(partial(self._answered, choice, now_s))
+        future.add_done_callback(partial(self._answered, choice.batch.key))
         if choice.fresh:
             for received_ns in batch.received_ns:
                 self.figures.published[cls].add(now_s - received_ns / 1e9)
@@ -209,27 +209,25 @@ class Forwarder:
             self._announced.clear()
             self._begin("uplink_refused")
 
-    def _answered(self, choice: Choice, since_s: float, future: "asyncio.Future[Any]") -> None:
+    def _answered(self, key: int, future: "asyncio.Future[Any]") -> None:
         """Book a PUBACK. Runs on the event loop."""
         self._pubacks.pop(future, None)
         if future.cancelled() or future.exception() is not None:
             return  # the link is gone; what was not acknowledged goes again on the next one
-        key, reason = choice.batch.key, future.result()
-        now_s = self._clock.monotonic_s()
-        answered = partial(self.lanes.acknowledged, choice, now_s - since_s, now_s)
+        reason, now_s = future.result(), self._clock.monotonic_s()
         self._wake.set()
         if reason is not None and reason.value == _PACKET_TOO_LARGE:
-            answered()
+            self.lanes.acknowledged(key, now_s)
             self._put_aside(key, "too_large_for_the_broker")
         elif reason is not None and reason.is_failure:
             self.figures.refused += 1
-            answered(taken=False)
+            self.lanes.returned(key, now_s)
             self._begin("uplink_refused")
         elif reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._holds:
-            answered(taken=False)
+            self.lanes.returned(key, now_s)
             self._begin("no_subscribers")
         else:
-            answered()
+            self.lanes.acknowledged(key, now_s)
             self._end()
             if self._policy.confirm == "broker":
                 self._confirmed(seq_of(key), seq_of(key))

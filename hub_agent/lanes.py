@@ -3,17 +3,18 @@
 Owns: the order of sending.
 Never: reads the database, publishes, or reads a clock; time and rows are arguments.
 
-Order: alarms, new before old; then what must go again; then fresh batches, most valuable class first; then the backlog,
-most valuable class first, oldest first, never with more than half of the window, and as the link bears (``pace``). A
-batch is fresh while it waits in RAM, which holds a bounded number; the rest are found again in the outbox by a cursor
-for each class. ``sent`` is not ``delivered``: a batch leaves only when the NOC confirms it (``flights``).
+Order: alarms, new before old; then fresh batches, those first that the link swallowed, most valuable class first; then
+the backlog, never with more than half of the window, and as the link bears (``pace``): what must be sent again, then
+what waits, most valuable class first, oldest first. A batch is fresh while it waits in RAM, which holds a bounded
+number; the rest are found again in the outbox by a cursor for each class. ``sent`` is not ``delivered``: a batch leaves
+only when the NOC confirms it (``flights``).
 """
 
 from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from hub_agent.flights import Choice, Flight, Flights
+from hub_agent.flights import Choice, Flight, Flights, Owed
 from hub_agent.model import ReadingClass
 from hub_agent.outbox.rows import Committed, class_of, key_of, seq_of
 from hub_agent.pace import Pace
@@ -31,8 +32,8 @@ class Lanes:
 
     Args:
         window: PUBACKs that may be outstanding, over all lanes.
-        horizon: batches that may be unconfirmed; beyond it only alarms go, so that a NOC that is down is not
-            flooded through a broker that is up.
+        horizon: batches that may be unconfirmed; beyond it only alarms go, and what goes again, so that a NOC that is
+            down is not flooded through a broker that is up.
         resend_s: how long to wait for the NOC's confirmation.
         pace: the room for backlog.
     """
@@ -45,7 +46,7 @@ class Lanes:
         self._cursor: dict[ReadingClass, int] = {cls: key_of(cls, 0) for cls in ReadingClass}
         self._exhausted: dict[ReadingClass, bool] = dict.fromkeys(ReadingClass, False)
         self._withheld: set[int] = set()
-        self.flights = Flights(resend_s)
+        self.flights = Flights(resend_s, FRESH_S)
         self.pace = pace or Pace()
 
     # --- what comes in ------------------------------------------------------------------------------------------------
@@ -57,14 +58,15 @@ class Lanes:
             queue = self._fresh[cls]
             queue.append((batch, at_s))
             if len(queue) > FRESH_BATCHES:
-                self._reread(queue.popleft()[0].key)
+                self._rewind(queue.popleft()[0].key)
 
-    def _reread(self, key: int) -> None:
-        """Leave a batch to the outbox: the cursor of its class will come by."""
+    def _rewind(self, key: int) -> None:
+        """Leave a batch to the outbox: its class's backlog is read from it on, or from what is at hand and older."""
         cls = class_of(key)
+        at_hand = self._backlog[cls]
         if self._cursor[cls] >= key:
-            self._cursor[cls] = key - 1
-            self._backlog[cls] = deque(batch for batch in self._backlog[cls] if batch.key < key)
+            self._cursor[cls] = min([key, *(row.key for row in at_hand)]) - 1
+            at_hand.clear()
         self._exhausted[cls] = False
 
     def wants(self) -> tuple[ReadingClass, int] | None:
@@ -99,7 +101,7 @@ class Lanes:
         released = set(keys)
         self._withheld -= released
         for cls in {class_of(key) for key in released}:
-            self._reread(min(key for key in released if class_of(key) is cls))
+            self._rewind(min(key for key in released if class_of(key) is cls))
 
     def forget(self, keys: Iterable[int]) -> None:
         """Send none of these batches any more: they are gone. What comes of those on their way changes nothing."""
@@ -119,27 +121,51 @@ class Lanes:
         """Take the next batch to publish; None while nothing may go."""
         flights = self.flights
         for key in flights.back(at_s):
-            self._reread(key)
-        if flights.unacknowledged >= self._window or flights.trial:
+            self._rewind(key)
+        if flights.owed >= self._window or flights.trial:
             return None
-        choice = self._choose_alarm(at_s) or flights.again(at_s)
-        if choice is None and len(flights) < self._horizon and flights.bytes < HORIZON_BYTES:
+        room = len(flights) < self._horizon and flights.bytes < HORIZON_BYTES
+        choice = self._choose_alarm(at_s) or self._choose_swallowed(at_s)
+        if choice is None and room:
             choice = self._choose_fresh(at_s)
         if choice is None:
             choice = flights.suspect()
-        if choice is None and len(flights) < self._horizon and flights.bytes < HORIZON_BYTES:
-            choice = self._choose_backlog(at_s)
+        if choice is None and flights.owed_backlog < max(1, self._window // 2):
+            choice = self._choose_overdue(at_s) or (self._choose_backlog(at_s) if room else None)
         if choice is not None:
-            flights.depart(choice, at_s)
-            if not choice.fresh:
+            backlog = not choice.fresh and class_of(choice.batch.key) is not ReadingClass.ALARM
+            flights.depart(choice, at_s, backlog=backlog)
+            if backlog:
                 self.pace.sent(len(choice.batch.envelope), at_s)
         return choice
 
     def _choose_alarm(self, at_s: float) -> Choice | None:
         choice = self._take_fresh(ReadingClass.ALARM, at_s)
-        if choice is None and self._backlog[ReadingClass.ALARM]:
-            choice = Choice(self._backlog[ReadingClass.ALARM].popleft(), fresh=False)
-        return choice
+        if choice is not None:
+            return choice
+        for flight in self.flights.swallowed():
+            if class_of(flight.batch.key) is ReadingClass.ALARM:
+                return self.flights.again(flight, at_s)
+        for flight in self.flights.overdue(at_s):
+            if class_of(flight.batch.key) is ReadingClass.ALARM:
+                return Choice(flight.batch, fresh=False)
+        alarms = self._backlog[ReadingClass.ALARM]
+        return Choice(alarms.popleft(), fresh=False) if alarms else None
+
+    def _choose_swallowed(self, at_s: float) -> Choice | None:
+        """Send again what the link swallowed while it was fresh."""
+        for flight in self.flights.swallowed():
+            if self.flights.is_fresh(flight, at_s):
+                return self.flights.again(flight, at_s)
+        return None
+
+    def _choose_overdue(self, at_s: float) -> Choice | None:
+        """Send again what else the link swallowed, and what the NOC has not confirmed in time."""
+        for flight in self.flights.swallowed():
+            return self.flights.again(flight, at_s) if self.pace.may_go(flight.size, at_s) else None
+        for flight in self.flights.overdue(at_s):
+            return Choice(flight.batch, fresh=False) if self.pace.may_go(flight.size, at_s) else None
+        return None
 
     def _choose_fresh(self, at_s: float) -> Choice | None:
         for cls in ReadingClass:
@@ -152,14 +178,13 @@ class Lanes:
         queue = self._fresh[cls]
         while queue:
             batch, since_s = queue.popleft()
-            if at_s - since_s <= FRESH_S:
-                return Choice(batch, fresh=True)
-            self._reread(batch.key)
+            fresh = at_s - since_s <= FRESH_S
+            if fresh or cls is ReadingClass.ALARM:
+                return Choice(batch, fresh=fresh)
+            self._rewind(batch.key)
         return None
 
     def _choose_backlog(self, at_s: float) -> Choice | None:
-        if self.flights.backlog_unacknowledged >= max(1, self._window // 2):
-            return None
         for cls in ReadingClass:
             if self._backlog[cls]:
                 if not self.pace.may_go(len(self._backlog[cls][0].envelope), at_s):
@@ -171,20 +196,19 @@ class Lanes:
 
     # --- what comes back ----------------------------------------------------------------------------------------------
 
-    def acknowledged(self, choice: Choice, took_s: float, at_s: float, *, taken: bool = True) -> None:
-        """The broker has answered: a place in the window is free.
+    def acknowledged(self, key: int, at_s: float) -> None:
+        """The broker took it: a place in the window is free."""
+        self._learn(self.flights.acknowledged(key), at_s)
 
-        Args:
-            choice: what was published.
-            took_s: how long its PUBACK took.
-            at_s: now.
-            taken: False where the broker said no, or had nobody to give it to: it goes again.
-        """
-        (self.flights.acknowledged if taken else self.flights.returned)(choice)
-        size = len(choice.batch.envelope)
-        if not choice.fresh:
-            self.pace.returned(size)
-        self.pace.timed(size, took_s, at_s, backlog=not choice.fresh)
+    def returned(self, key: int, at_s: float) -> None:
+        """The broker did not take it, or had nobody to give it to: a place in the window is free, and it goes again."""
+        self._learn(self.flights.returned(key), at_s)
+
+    def _learn(self, owed: Owed | None, at_s: float) -> None:
+        if owed is not None:
+            if owed.backlog:
+                self.pace.returned(owed.size)
+            self.pace.timed(owed.size, at_s - owed.since_s, at_s, backlog=owed.backlog)
 
     def confirmed(self, first: int, last: int, at_s: float) -> list[Flight]:
         """The NOC has these batch numbers: give those that were on their way, oldest first."""

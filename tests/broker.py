@@ -30,6 +30,18 @@ PREFIX = "hubs/v1"
 _SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 _UNTIL = datetime(2120, 1, 1, tzinfo=UTC)
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 _CONF = """\
 per_listener_settings false
 listener {port} 127.0.0.1
@@ -83,6 +95,8 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
         builder = self._builder(self._name, self._key.public_key())
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        # Python 3.13 insists on it (ssl.VERIFY_X509_STRICT)
+        builder = builder.add_extension(_SIGNS_CERTIFICATES, critical=True)
         self._write("ca", builder.sign(self._key, SHA256()))
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

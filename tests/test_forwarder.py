@@ -466,12 +466,14 @@ def test_a_backlog_of_many_short_lives_does_not_overrun_the_link(tmp_path: Path)
 
     @virtual_time
     async def drain() -> None:
-        async with _bench(tmp_path, Policy(window=8)) as bench, bench.connected(_Link(reason=None, room=16)) as link:
-            while len(set(link.seqs())) < 30:
+        async with _bench(tmp_path, Policy(window=8)) as bench, bench.connected(_Link(reason=None, room=9)) as link:
+            await bench.commit(8)  # fresh ones besides, which have the other half of the window
+            await bench.calm()
+            while len(set(link.seqs())) < 38:
                 (first, *_) = [answer for answer in link.answers if not answer.done()]
                 first.set_result(_reason(_SUCCESS))
                 await bench.calm()
-            assert link.keys() == 30
+            assert link.keys() == 31
             assert not link.closed.done()
 
     for _ in range(30):

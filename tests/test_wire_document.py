@@ -16,7 +16,7 @@ from hub_agent.commands.ops import OPS
 from hub_agent.commands.refusal import Refusal
 from hub_agent.envelope import open_confirmation
 from hub_agent.model import Absent, Quality
-from hub_agent.noc import intake
+from hub_agent.noc import opening
 from hub_agent.seal import SUITES
 from tests.broker import NOC, Broker
 from tests.noc.ends import NOC_KEY, event, open_hub, reading
@@ -134,7 +134,7 @@ def test_the_golden_confirmation_is_what_a_hub_accepts() -> None:
         *OPS,
         *SUITES,
         *(f"{bit} `{flag.name.lower()}`" for bit, flag in enumerate(Quality) if flag.name),
-        *(intake.NO_KEY, intake.BAD_SEAL, intake.BAD_BODY, "stranger", "foreign", "forged", "malformed"),
+        *(opening.NO_KEY, opening.BAD_SEAL, opening.BAD_BODY, "stranger", "foreign", "forged", "malformed"),
         *("clone", "fork", "gap"),
     ],
 )

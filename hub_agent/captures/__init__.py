@@ -14,6 +14,7 @@ from hub_agent.captures.lines import (
     complete,
     head_text,
     line_text,
+    short_channel,
 )
 from hub_agent.captures.parsing import load, load_folder, parse
 from hub_agent.captures.plain import Plain, plain
@@ -38,4 +39,5 @@ __all__ = [
     "parse",
     "plain",
     "play",
+    "short_channel",
 ]

@@ -183,7 +183,7 @@ def line_text(line: Line) -> str:
         if line.name:
             row["name"] = line.name
     else:
-        row |= {"channel": _short(line.channel), "hex": line.data.hex()}
+        row |= {"channel": short_channel(line.channel), "hex": line.data.hex()}
         if line.direction == "out":
             row["dir"] = "out"
     if line.readings:
@@ -202,6 +202,7 @@ def _text(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _short(channel: str) -> str:
+def short_channel(channel: str) -> str:
+    """Spell a channel as captures do: a Bluetooth SIG one by its four digits."""
     digits = channel[_SHORT]
     return digits if channel == f"{_SIG[:4]}{digits}{_SIG[8:]}" else channel

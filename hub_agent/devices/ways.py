@@ -23,6 +23,22 @@ OnEvent = Callable[[str, Mapping[str, Any]], None]
 MakeHost = Callable[[], Host]
 
 
+def port_match(device: Device, link: SerialLink) -> PortMatch:
+    """Say how a serial device's port is recognised.
+
+    Raises:
+        ConfigError: the configuration names no port, and the driver knows no chip.
+    """
+    if device.port is not None:
+        return PortMatch(path=device.port)
+    if device.usb is not None:
+        vendor, product, *serial = device.usb.split(":", 2)
+        return PortMatch(usb=((int(vendor, 16), int(product, 16)),), serial_number=serial[0] if serial else None)
+    if device.address is not None:
+        raise ConfigError(f"device {device.name} is on a serial line", hint="give port or usb instead of address")
+    return PortMatch(usb=link.usb)
+
+
 class DeviceWays:
     """Gives each configured device its connector.
 
@@ -53,18 +69,7 @@ class DeviceWays:
                     link = replace(link, pairing=device.pairing)
                 return self._radio.connector(device.name, device.address, link)
             case SerialLink():
-                return SerialConnector(link, self._port(device, link), self._clock)
-
-    @staticmethod
-    def _port(device: Device, link: SerialLink) -> PortMatch:
-        if device.port is not None:
-            return PortMatch(path=device.port)
-        if device.usb is not None:
-            vendor, product, *serial = device.usb.split(":", 2)
-            return PortMatch(usb=((int(vendor, 16), int(product, 16)),), serial_number=serial[0] if serial else None)
-        if device.address is not None:
-            raise ConfigError(f"device {device.name} is on a serial line", hint="give port or usb instead of address")
-        return PortMatch(usb=link.usb)
+                return SerialConnector(link, port_match(device, link), self._clock)
 
     async def run(self) -> None:
         """Keep the radio scanning; returns at once when there is none."""

@@ -1,1 +1,1 @@
-"""What the field technician uses: enrolment, doctor, acceptance."""
+"""The tools of those who set up a hub: technicians in a home, and authors of drivers at a bench."""

@@ -1,6 +1,6 @@
 """Takes messages in: verifies, opens, charts; and says what the hubs must be told.
 
-Owns: the order of the checks, the open data keys (in RAM), what counts as a fault.
+Owns: the order of the checks, what counts as a fault.
 Never: speaks MQTT, signs, or tells a hub anything before it is durable.
 
 A hub is told ``refused`` only of what its own signature proves to be its own: were it told of a forgery that bears one
@@ -14,27 +14,24 @@ from functools import lru_cache
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hub_agent import wire
-from hub_agent.envelope import SEQ_END, Batch, EpochRecord, digest, parse_batch, parse_epoch
+from hub_agent.envelope import SEQ_END, Batch, digest, parse_batch, parse_epoch
 from hub_agent.errors import DecodeError, SealError
 from hub_agent.model import ReadingClass
 from hub_agent.mqtt import Message
 from hub_agent.noc.chart import Journal
 from hub_agent.noc.hubs import Hub
 from hub_agent.noc.lines import Charted, Fault
+from hub_agent.noc.opening import BAD_BODY, Opener, UnusableError
 from hub_agent.noc.rows import rows_of
 from hub_agent.noc.store import Store
-from hub_agent.seal import PrivateKey, open_epoch, unseal, verify_batch, verify_epoch
+from hub_agent.seal import PrivateKey, verify_batch, verify_epoch
 from hub_agent.topics import DEFAULT_PREFIX, split_up
 
-NO_KEY: Final = "no_key"
-BAD_SEAL: Final = "bad_seal"
-BAD_BODY: Final = "bad_body"
-
 _BATCH_TOPICS: Final = frozenset({"alarm", "live", "backlog"})
-_OPEN_KEYS: Final = 4096
+_SALVAGE_DEPTH: Final = 8
+"""A salvaged batch may hold what was salvaged before; a hub that is damaged so often in one outage is none of ours."""
 
 
 @dataclass(slots=True)
@@ -97,9 +94,9 @@ class Intake:
 
     def __init__(self, store: Store, keys: Mapping[str, PrivateKey], prefix: str = DEFAULT_PREFIX) -> None:
         self._store = store
-        self._keys = dict(keys)
+        self._opener = Opener(keys)
         self._prefix = prefix
-        self._data_keys: dict[tuple[bytes, bytes], AESGCM] = {}
+        self._depth = 0
 
     def take(self, messages: Sequence[Message], noc_ms: int) -> Outcome:
         """Take messages in, in their order, in one transaction.
@@ -165,16 +162,6 @@ class Intake:
         for envelope in self._store.chart.take_pending(journal, record.epoch):
             self._open(hub, journal, parse_batch(envelope), digest(envelope), noc_ms, outcome)
 
-    def _data_key(self, hub: Hub, journal: Journal, epoch: bytes, record: EpochRecord) -> AESGCM:
-        place = (journal.journal, epoch)
-        key = self._data_keys.get(place)
-        if key is None:
-            key = AESGCM(open_epoch(record, _public(hub.public), self._keys))
-            if len(self._data_keys) >= _OPEN_KEYS:
-                self._data_keys.pop(next(iter(self._data_keys)))
-            self._data_keys[place] = key
-        return key
-
     # --- batches ------------------------------------------------------------------------------------------------------
 
     def _batch(self, hub: Hub, payload: bytes, noc_ms: int, outcome: Outcome, *, bounded: bool = True) -> None:
@@ -202,21 +189,16 @@ class Intake:
 
     def _open(self, hub: Hub, journal: Journal, batch: Batch, name: bytes, noc_ms: int, outcome: Outcome) -> None:
         """Open a verified batch whose epoch is here, and chart it; or refuse it."""
-        header = batch.header
-        record = parse_epoch(self._store.chart.epoch(journal, header.epoch) or b"")
-        code = NO_KEY
+        header, chart = batch.header, self._store.chart
         try:
-            data_key = self._data_key(hub, journal, header.epoch, record)
-            code = BAD_SEAL
-            body = unseal(batch, data_key)
-            code = BAD_BODY
-            salvaged, items = _split(wire.decode(body))
+            record = chart.epoch(journal, header.epoch) or b""
+            salvaged, items = _split(self._opener.items(batch, record, _public(hub.public)))
             rows = rows_of(items)
-        except (SealError, DecodeError):
+        except (UnusableError, DecodeError) as error:
+            code = error.code if isinstance(error, UnusableError) else BAD_BODY
             outcome.word(hub, header.journal).refused[header.seq] = code
             self._fault(Fault(hub.name, code, header.journal, header.seq), noc_ms, outcome)
             return
-        chart = self._store.chart
         events = [event for _, event in rows.events]
         stamps = [item.stamp for _, item in rows.readings] + [event.stamp for event in events]
         chart.add_clocks(hub.id, stamps, events)
@@ -244,6 +226,10 @@ class Intake:
 
         It comes once, in a batch that is confirmed, so it is kept for its epoch whatever waits already.
         """
+        if self._depth == _SALVAGE_DEPTH:
+            self._fault(Fault(hub.name, "malformed"), noc_ms, outcome)
+            return
+        self._depth += 1
         try:
             epoch, envelope = event.fields.get("epoch"), event.fields.get("batch")
             if isinstance(epoch, bytes):
@@ -252,6 +238,8 @@ class Intake:
                 self._batch(hub, envelope, noc_ms, outcome, bounded=False)
         except _FaultError as fault:
             self._fault(Fault(hub.name, fault.kind, fault.journal, fault.seq), noc_ms, outcome)
+        finally:
+            self._depth -= 1
 
     def _confirm(self, hub: Hub, journal: Journal, batch: Batch, outcome: Outcome) -> None:
         """Confirm a charted batch: with its whole range, so that a lost confirmation is made good by the next."""

@@ -25,7 +25,7 @@ from hub_agent.outbox.quota import Limits
 from hub_agent.outbox.recent import Kept, Recent
 from hub_agent.outbox.rows import Committed, Gone, Row, Tally, class_of, seq_of
 from hub_agent.outbox.store import Store
-from hub_agent.outbox.writer import Writer, Written
+from hub_agent.outbox.writer import Confirmed, Writer, Written
 from hub_agent.seal import Sealer
 
 __all__ = ["UNBOUNDED", "Committed", "Outbox", "name_record"]
@@ -131,16 +131,9 @@ class Outbox:
         Raises:
             StorageError: nothing was stored.
         """
-        confirmed, self._confirmed = self._confirmed, []
-        try:
-            written = await self.run(
-                lambda _store: self._writer.commit(batches, tuple(names), state or {}, tuple(confirmed))
-            )
-        except StorageError:
-            self._confirmed = confirmed + self._confirmed
-            raise
-        self._book(written)
-        self._settled(confirmed, written.deleted)
+        written = await self._write(
+            lambda confirmed: self._writer.commit(batches, tuple(names), state or {}, confirmed)
+        )
         now_s = self._clock.monotonic_s()
         for batch in written.committed[-len(batches) :] if batches else ():
             self.recent.add(batch, batches[class_of(batch.key)], now_s)
@@ -152,9 +145,21 @@ class Outbox:
         Raises:
             StorageError: the file did not take it.
         """
-        written = await self.run(lambda _store: self._writer.turn())
+        if await self.run(lambda _store: self._writer.turn()):
+            return (await self._write(self._writer.trim)).committed
+        return []
+
+    async def _write(self, work: Callable[[Confirmed], Written]) -> Written:
+        """Let the writer write, knowing what is confirmed; book what it did."""
+        confirmed, self._confirmed = self._confirmed, []
+        try:
+            written = await self.run(lambda _store: work(tuple(confirmed)))
+        except StorageError:
+            self._confirmed = confirmed + self._confirmed
+            raise
         self._book(written)
-        return written.committed
+        self._settled(confirmed, written.deleted)
+        return written
 
     async def rewrite(self, group: Sequence[Kept]) -> None:
         """Put several batches that wait into one; see :class:`hub_agent.outbox.recent.Recent`.

@@ -63,7 +63,8 @@ class Recent:
         if not kept or now_s - kept[0].at_s < SPAN_S:
             return []
         group: list[Kept] = []
-        items = runs = last = 0
+        items = runs = 0
+        last = -1
         for one in kept:
             seq = seq_of(one.batch.key)
             items, runs = items + len(one.items), runs + (seq != last + 1)

@@ -255,7 +255,8 @@ class Store:
         pages = min(pages, (usage.spare - keep) // usage.page)
         with self._named("the outbox did not give room back"):
             if pages > 0:
-                self._db.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()
+                # it frees a page a step; execute() takes one step where there are no columns, a script all of them
+                self._db.executescript(f"PRAGMA incremental_vacuum({pages:d})")
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def check(self, limit_s: float, monotonic_s: Callable[[], float]) -> str | None:

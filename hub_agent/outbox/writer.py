@@ -27,6 +27,10 @@ _PAGES_BACK: Final = 500
 """Pages given back to the file system in one turn: 2 MiB."""
 
 
+Confirmed = Sequence[tuple[int, int]]
+"""Ranges (first, last) of batch numbers that the NOC has, and whose rows may still be there."""
+
+
 class Piece(NamedTuple):
     """Items of one class that become one batch."""
 
@@ -83,7 +87,7 @@ class Writer:
         batches: Mapping[ReadingClass, Sequence[wire.Item]],
         names: Sequence[bytes],
         state: Mapping[str, bytes],
-        confirmed: Sequence[tuple[int, int]],
+        confirmed: Confirmed,
     ) -> Written:
         """Make items durable, one batch a class in class order, with names and state; let go of what is confirmed.
 
@@ -97,14 +101,14 @@ class Writer:
         closed = [(name, self._box.close(name, value)) for name, value in state.items()]
         change = Change(names=names, state=closed, confirmed=confirmed)
         before = Written()
-        remedies: list[Callable[[Written], None]] = [self._yield_ballast, self._shed_piece]
+        remedies: list[Callable[[Written, Confirmed], None]] = [self._yield_ballast, self._shed_piece]
         if confirmed:
-            remedies.insert(1, lambda done: done.deleted.extend(self._store.apply(Change(confirmed=confirmed))))
+            remedies.insert(1, self._let_go)
         for remedy in remedies:
             try:
                 return self._write(pieces, change, before)
             except FullError:
-                remedy(before)
+                remedy(before, confirmed)
         return self._write(pieces, change, before)
 
     def rewrite(self, group: Sequence[Kept]) -> Written:
@@ -159,19 +163,32 @@ class Writer:
 
     # --- room ---------------------------------------------------------------------------------------------------------
 
-    def turn(self) -> Written:
-        """Look at the room, once a second: hold the file to it, shed what exceeds it, give back what is free.
+    def turn(self) -> bool:
+        """Look at the room, once a second: hold the file to it, write the ballast on, give back what is free.
+
+        Returns:
+            Whether what is stored exceeds the room, and :meth:`trim` is wanted.
+
+        Raises:
+            StorageError: the file did not take it.
+        """
+        self.plan = self._measure()
+        if self.plan.grow_ballast:
+            self._ballast.grow(self._limits.ballast)
+        self._store.give_back(self.plan.piece, _PAGES_BACK)
+        return self.plan.excess > 0
+
+    def trim(self, confirmed: Confirmed) -> Written:
+        """Shed what exceeds the room.
 
         Raises:
             StorageError: the file did not take it.
         """
         done = Written()
+        self._let_go(done, confirmed)
         self.plan = self._measure()
-        while self.plan.excess and self._shed(min(self.plan.excess, self.plan.piece), done):
+        while self.plan.excess and self.shed(min(self.plan.excess, self.plan.piece), done, confirmed):
             self.plan = self._measure()
-        if self.plan.grow_ballast:
-            self._ballast.grow(self._limits.ballast)
-        self._store.give_back(self.plan.piece, _PAGES_BACK)
         return done
 
     def _measure(self) -> quota.Plan:
@@ -187,31 +204,47 @@ class Writer:
         self._store.bound(plan.ceiling)
         return plan
 
-    def _yield_ballast(self, _done: Written) -> None:
+    def _let_go(self, done: Written, confirmed: Confirmed) -> None:
+        """Delete what is confirmed: nothing that the NOC has may take the room of what it lacks."""
+        done.deleted += self._store.apply(Change(confirmed=confirmed))
+
+    def _yield_ballast(self, _done: Written, _confirmed: Confirmed) -> None:
         """Give the ballast up where it is the disk that is full, not the quota that is used up."""
         if not ballast.has_room(self._store.path.parent):
             self._ballast.release()
 
-    def _shed_piece(self, done: Written) -> None:
-        if not self._shed(self.plan.piece, done):
+    def _shed_piece(self, done: Written, confirmed: Confirmed) -> None:
+        if not self.shed(self.plan.piece, done, confirmed):
             raise FullError(
                 "the outbox is full, and nothing in it may be shed", hint="free space, or raise storage.quota_mib"
             )
 
-    def _shed(self, wanted: int, done: Written) -> bool:
-        """Delete the oldest of the least valuable batches, and say so in a gap record of the same transaction."""
+    def shed(self, wanted: int, done: Written, confirmed: Confirmed) -> bool:
+        """Delete the oldest of the least valuable batches, and say so in a gap record of the same transaction.
+
+        Args:
+            wanted: bytes that should go.
+            done: is told what went.
+            confirmed: what the NOC has goes too, and is no gap.
+
+        Returns:
+            Whether there was anything to shed.
+
+        Raises:
+            StorageError: nothing has changed.
+        """
         for cls in quota.SHEDDABLE:
-            picked, covers = self._pick(cls, wanted)
+            picked, covers = self._pick(cls, wanted, confirmed)
             if not picked:
                 continue
             gap = wire.Event("gap", self._clock.stamp(), self._gap(cls, picked, covers))
-            change = Change(removed=[gone.key for gone in picked])
+            change = Change(removed=[gone.key for gone in picked], confirmed=confirmed)
             self._write([Piece(ReadingClass.ALARM, [gap], covers)], change, done)
             done.removed += picked
             return True
         return False
 
-    def _pick(self, cls: ReadingClass, wanted: int) -> tuple[list[Gone], Ranges]:
+    def _pick(self, cls: ReadingClass, wanted: int, confirmed: Confirmed) -> tuple[list[Gone], Ranges]:
         """Choose the oldest batches of a class, ``wanted`` bytes of them; the newest of all stays: the chain's end."""
         picked: list[Gone] = []
         covered: list[tuple[int, int]] = []
@@ -219,10 +252,13 @@ class Writer:
             also: Ranges = ()
             if numbers > 1 and (row := self._store.row(key)) is not None:
                 also = parse_batch(row.envelope).header.covers
-            if wanted <= 0 or seq_of(key) == self._store.last_seq or len(covered) + 1 + len(also) > COVERS_MAX:
+            if wanted <= 0 or len(covered) + 1 + len(also) > COVERS_MAX:
                 break
+            seq = seq_of(key)
+            if seq == self._store.last_seq or any(first <= seq <= last for first, last in confirmed):
+                continue
             picked.append(Gone(key, items, numbers))
-            covered += [(seq_of(key), seq_of(key)), *also]
+            covered += [(seq, seq), *also]
             wanted -= size
         return picked, merged((), covered)
 

@@ -4,11 +4,13 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from hub_agent.config import Config
 from hub_agent.model import ReadingClass
+from hub_agent.outbox.recent import SPAN_S
 from scripts.benchlib.agent import FedWays, hub, until, waiting
 from scripts.benchlib.area import Effort
 from scripts.benchlib.figures import Row, Table, at_least, at_most
@@ -28,7 +30,7 @@ NARROW_BITS: Final = 1e6
 
 
 async def fill(config: Config, seconds: int) -> None:
-    """Let so many seconds of eight devices be committed, as they would be while the link is down."""
+    """Let so many seconds of eight devices wait, minute by minute, as the hub rewrites them while the link is down."""
     outbox = open_outbox(config)
 
     def unsafe(db: sqlite3.Connection) -> None:
@@ -37,8 +39,9 @@ async def fill(config: Config, seconds: int) -> None:
     await outbox.run(lambda store: store.on_connection(unsafe))
     now = CLOCK.stamp()
     start = now._replace(monotonic_ns=now.monotonic_ns - seconds * 10**9, wall_ns=now.wall_ns - seconds * 10**9)
-    for rows in history(start, seconds):
-        await outbox.commit({ReadingClass.CONTINUOUS: rows})
+    source = history(start, seconds)
+    while minute := [one for rows in islice(source, int(SPAN_S)) for one in rows]:
+        await outbox.commit({ReadingClass.CONTINUOUS: minute})
     await outbox.close()
 
 

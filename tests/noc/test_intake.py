@@ -300,6 +300,27 @@ def test_the_store_of_a_newer_release_is_left_alone(bench: Bench) -> None:
         Store(bench.path)
 
 
+def wrapped(hub: Hub, inner: Message, times: int) -> Message:
+    """Put a batch into a salvaged event, and that into another, again and again."""
+    message = inner
+    for _ in range(times):
+        message = hub.batch([event("salvaged", batch=message.payload)], ReadingClass.ALARM)
+    return message
+
+
+def test_what_was_salvaged_twice_is_charted_once(bench: Bench, hub: Hub) -> None:
+    inner = hub.batch([reading(97)])
+    outcome = bench.take(hub.keys(), wrapped(hub, inner, 2))
+    assert (values(outcome.charted), outcome.faults) == (["97"], [])
+    assert bench.take(inner).charted == []
+
+
+def test_batches_within_batches_without_end_stop_nothing(bench: Bench, hub: Hub) -> None:
+    outcome = bench.take(hub.keys(), wrapped(hub, hub.batch([reading(97)]), 300))
+    assert (values(outcome.charted), outcome.faults) == ([], [Fault("hub-1", "malformed")])
+    assert values(bench.take(hub.batch([reading(96)])).charted) == ["96"]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 11), max_size=40))
 def test_whatever_the_order_and_the_repeats_each_reading_is_charted_once(order: list[int]) -> None:

@@ -128,7 +128,9 @@ class Machine:
 
 @contextmanager
 def overlay(place: Path) -> Iterator[Path]:
-    """Put a throw-away layer over this system's file system (the place must not be an overlay itself)."""
+    """Put a throw-away layer over this system's file system."""
+    if subprocess.run(["stat", "-f", "-c", "%T", place], check=True, capture_output=True).stdout == b"overlayfs\n":
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=True)  # an overlay cannot be written to another
     upper, work, root = (place / name for name in ("upper", "work", "root"))
     for directory in (upper, work, root):
         directory.mkdir()
@@ -138,6 +140,7 @@ def overlay(place: Path) -> Iterator[Path]:
         yield root
     finally:
         subprocess.run(["umount", "--lazy", root], check=True)
+        subprocess.run(["umount", "--lazy", "--quiet", place], check=False)
         shutil.rmtree(place)
 
 
@@ -180,6 +183,8 @@ def missing() -> str:
     for command in ("systemd-nspawn", "nsenter", "systemd-creds"):
         if shutil.which(command) is None:
             return f"needs {command} (Debian: systemd-container)"
+    if subprocess.run(["unshare", "--mount", "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        return "needs the right to mount"
     enough = "import ensurepip, sys; sys.exit(sys.version_info < (3, 11))"
     if subprocess.run([PYTHON, "-c", enough], check=False, stderr=subprocess.DEVNULL).returncode:
         return "needs Debian's own Python from 3.11 on (python3-venv): the service cannot see one in a home directory"

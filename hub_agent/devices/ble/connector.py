@@ -41,6 +41,10 @@ class Shared(Protocol):
         """Say that the adapter itself seems stuck."""
         ...
 
+    def connected(self) -> None:
+        """Say that it does not."""
+        ...
+
 
 class BleConnector:
     """A ``hub_agent.devices.link.Connector`` for one device.
@@ -156,12 +160,12 @@ class BleConnector:
             device = await self._shared.scanner.sighting(self._address)
             async with self._shared.turn:
                 if self._shared.scanner.fresh(self._address):
-                    connection = await self._open(device)
+                    connection = await self._open(device, bonded=bonded)
         if self._link.pairing != "none" and not bonded:
             self._event("bond_renewed" if self._rebonded else "bond_made")
         return connection
 
-    async def _open(self, device: BLEDevice) -> BleConnection:
+    async def _open(self, device: BLEDevice, *, bonded: bool) -> BleConnection:
         """Connect, patiently while the adapter is busy; the last try is made with the scanner off.
 
         Raises:
@@ -171,9 +175,9 @@ class BleConnector:
         for attempt in range(1, timings.busy_tries + 1):
             try:
                 if attempt < timings.busy_tries:
-                    return await self._open_once(device)
+                    return await self._open_once(device, bonded=bonded)
                 async with self._shared.scanner.quiet():
-                    return await self._open_once(device)
+                    return await self._open_once(device, bonded=bonded)
             except BleError as error:
                 if error.trouble is not Trouble.BUSY:
                     raise
@@ -181,9 +185,9 @@ class BleConnector:
         self._shared.suspect()
         raise failed(Trouble.BUSY, f"{self._alias}: connect")
 
-    async def _open_once(self, device: BLEDevice) -> BleConnection:
+    async def _open_once(self, device: BLEDevice, *, bonded: bool) -> BleConnection:
         shared = self._shared
-        pair = self._link.pairing != "none"
+        pair = self._link.pairing != "none" and not bonded
         patience_s = shared.timings.pair_s if pair else shared.timings.connect_s
         connection = BleConnection(
             self._alias,
@@ -209,6 +213,7 @@ class BleConnector:
                     await client.disconnect()
             raise
         connection.opened(client)
+        shared.connected()
         return connection
 
     # --- reporting ---------------------------------------------------------------------------------------------------

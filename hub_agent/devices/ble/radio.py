@@ -48,7 +48,8 @@ class Radio:
         self.scanner = Scanner(host.scanner_args, self.timings)
         self.turn = asyncio.Lock()
         self.connections: set[BleConnection] = set()
-        self._ladder = Ladder(self.timings.rest_s)
+        self._deaf = Ladder(self.timings.rest_s)
+        self._stuck = Ladder(self.timings.rest_s)
         self._disturbed = asyncio.Event()
         self._suspected = False
         self._down = ""
@@ -86,26 +87,32 @@ class Radio:
             except BleError as error:
                 self._report_down(error.trouble.value)
                 if error.trouble is not Trouble.ADAPTER_OFF:
-                    await self._heal()
+                    await self._heal(self._stuck)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause_s):
                         await self._disturbed.wait()
                 pause_s = min(pause_s * 2, self.timings.retry_max_s)
             else:
                 pause_s = self.timings.retry_s
-                if await self._watch():
-                    await self._heal()
+                ladder = await self._watch()
+                if ladder is not None:
+                    await self._heal(ladder)
 
     async def _start(self) -> None:
+        """Prepare the stack and scan; a new bluetoothd may hold links of the old one, whose devices never advertise."""
         async with weather("radio: prepare"), asyncio.timeout(self.timings.host_s):
             await self.host.ready()
+        for address in self.scanner.awaited:
+            with suppress(BleError):  # whom BlueZ will not let go is no reason not to hear the others
+                async with weather("radio: release"), asyncio.timeout(self.timings.host_s):
+                    await self.host.release(address)
         await self.scanner.start()
         if self._down:
             self._down = ""
             self.on_event("radio_up", {})
 
-    async def _watch(self) -> bool:
-        """Watch the scanner until it must be restarted; True when that alone may not do."""
+    async def _watch(self) -> Ladder | None:
+        """Watch the scanner until it must be restarted; give the ladder to climb when that alone may not do."""
         heard = self.scanner.heard
         while not self._disturbed.is_set():
             with suppress(TimeoutError):
@@ -113,14 +120,14 @@ class Radio:
                     await self._disturbed.wait()
             if self.scanner.heard != heard:
                 heard = self.scanner.heard
-                self._calm()
+                self._hears()
             elif self.scanner.awaited and self.scanner.silent_s() >= self.timings.silence_s:
                 if not self._silent:
                     self._silent = True
                     self.on_event("radio_silent", {})
-                return True
+                return self._deaf
         suspected, self._suspected = self._suspected, False
-        return suspected
+        return self._stuck if suspected else None
 
     # --- healing -----------------------------------------------------------------------------------------------------
 
@@ -129,16 +136,21 @@ class Radio:
         self._suspected = True
         self._disturbed.set()
 
-    def _calm(self) -> None:
-        self._ladder.calm()
+    def connected(self) -> None:
+        """Take note that a connect succeeded: nothing is stuck."""
+        self._stuck.calm()
         self._step = None
+
+    def _hears(self) -> None:
+        self._deaf.calm()
         if self._silent:
             self._silent = False
+            self._step = None
             self.on_event("radio_heard", {})
 
-    async def _heal(self) -> None:
-        """Take the next step of the ladder, and report it unless it is the last one again."""
-        step = self._ladder.climb(asyncio.get_running_loop().time(), links=len(self.connections))
+    async def _heal(self, ladder: Ladder) -> None:
+        """Take the next step of a ladder, and report it unless it is the last one again."""
+        step = ladder.climb(asyncio.get_running_loop().time(), links=len(self.connections))
         done = True
         try:
             async with weather("radio: heal"), asyncio.timeout(self.timings.host_s):

@@ -17,8 +17,9 @@ from hub_agent.devices.ble.timings import Timings
 from hub_agent.devices.ble.trouble import BleError, weather
 from hub_agent.driver import Match
 
-_NO_RSSI: Final = -127
-"""What bleak says when BlueZ does not know."""
+_NOT_HEARD: Final = -127
+"""What bleak gives as signal strength when BlueZ tells of a device that it only remembers: a new bluetoothd does so for
+every bonded device. A device that is really heard has one."""
 
 
 class Sighting(NamedTuple):
@@ -27,14 +28,14 @@ class Sighting(NamedTuple):
     Attributes:
         address: its Bluetooth address, upper case.
         name: the advertised name, empty when there is none.
-        rssi_dbm: signal strength, None when unknown.
+        rssi_dbm: signal strength.
         services: advertised service UUIDs.
         drivers: names of the drivers whose ``Match`` fits.
     """
 
     address: str
     name: str
-    rssi_dbm: int | None
+    rssi_dbm: int
     services: tuple[str, ...]
     drivers: tuple[str, ...]
 
@@ -134,15 +135,14 @@ class Scanner:
     # --- hearing -----------------------------------------------------------------------------------------------------
 
     def _on_advertisement(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
-        if not _says_something(advertisement):
+        if advertisement.rssi == _NOT_HEARD or not _says_something(advertisement):
             return
         now_s = asyncio.get_running_loop().time()
         self._heard_at_s = now_s
         self.heard += 1
         address = device.address.upper()
         if address in self._known:
-            rssi = advertisement.rssi if advertisement.rssi != _NO_RSSI else None
-            self._known[address] = (now_s, rssi)
+            self._known[address] = (now_s, advertisement.rssi)
         for future in self._waiting.pop(address, ()):
             if not future.done():
                 future.set_result(device)
@@ -165,9 +165,9 @@ class Scanner:
                 self._waiting[address] = left
 
     @property
-    def awaited(self) -> int:
-        """How many devices are waited for."""
-        return len(self._waiting)
+    def awaited(self) -> tuple[str, ...]:
+        """Who is waited for."""
+        return tuple(self._waiting)
 
     def silent_s(self) -> float:
         """How long nobody was heard, or since the scanner started."""
@@ -193,14 +193,14 @@ class Scanner:
             heard[address] = Sighting(
                 address,
                 advertisement.local_name or (before.name if before else ""),
-                advertisement.rssi if advertisement.rssi != _NO_RSSI else None,
+                advertisement.rssi,
                 tuple(advertisement.service_uuids) or (before.services if before else ()),
                 fits or (before.drivers if before else ()),
             )
 
         with self._listening(note):
             await asyncio.sleep(seconds)
-        return tuple(sorted(heard.values(), key=lambda sighting: (-(sighting.rssi_dbm or _NO_RSSI), sighting.address)))
+        return tuple(sorted(heard.values(), key=lambda sighting: (-sighting.rssi_dbm, sighting.address)))
 
     @contextmanager
     def _listening(self, listener: Callable[[BLEDevice, AdvertisementData], None]) -> Iterator[None]:

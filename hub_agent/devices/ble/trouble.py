@@ -95,7 +95,7 @@ _HINTS: Final = {
 
 
 class _Rule(NamedTuple):
-    """An error of ``kind`` whose D-Bus name is ``name`` and whose text holds ``text`` (empty: any) is ``trouble``."""
+    """An error of ``kind`` whose D-Bus name begins with ``name`` and whose text holds ``text`` is ``trouble``."""
 
     kind: type[Exception]
     name: str
@@ -125,6 +125,8 @@ _RULES: Final = (
     _Rule(BleakDBusError, _BLUEZ + "NotPermitted", "not paired", Trouble.BOND_LOST),
     _Rule(BleakDBusError, "", "-connection-canceled", Trouble.BOND_DOUBTFUL),
     _Rule(BleakDBusError, _DBUS + "ServiceUnknown", "", Trouble.SERVICE),
+    _Rule(BleakDBusError, _DBUS + "NameHasNoOwner", "", Trouble.SERVICE),
+    _Rule(BleakDBusError, _DBUS + "Spawn.", "", Trouble.SERVICE),
     _Rule(BleakDBusError, _DBUS + "NoReply", "", Trouble.SERVICE),
     _Rule(BleakDBusError, _DBUS + "Disconnected", "", Trouble.SERVICE),
     _Rule(BleakDBusError, "", "", Trouble.TRANSIENT),
@@ -148,7 +150,7 @@ def classify(error: Exception) -> Trouble:
     name = error.dbus_error if isinstance(error, BleakDBusError) else ""
     text = " ".join(str(part) for part in error.args).lower()
     for rule in _RULES:
-        if isinstance(error, rule.kind) and rule.name in {"", name} and rule.text in text:
+        if isinstance(error, rule.kind) and name.startswith(rule.name) and rule.text in text:
             return rule.trouble
     return Trouble.TRANSIENT
 

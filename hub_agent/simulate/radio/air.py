@@ -15,10 +15,12 @@ from typing import Final
 from bumble import core, hci, ll
 from bumble.controller import Connection, Controller
 from bumble.link import LocalLink
+from bumble.transport.common import TransportSink, TransportSource
 
 USUAL_RSSI_DBM: Final = -50
 SUPERVISION_S: Final = 2.0
 """Health devices ask for 2 s to 6 s; the shortest makes the quickest tests."""
+_OUTSIDE_ADDRESS: Final = "02:00:00:00:00:AA"
 
 
 class Air(LocalLink):
@@ -221,3 +223,11 @@ class HubController(Controller):
             for report in packet.reports:
                 report.rssi = self.link.rssi_dbm(report.address)
         super().send_hci_packet(packet)
+
+
+def adapter(air: Air, source: TransportSource, sink: TransportSink) -> HubController:
+    """Put a controller on the air whose host is outside this process, as the Linux kernel behind ``/dev/vhci`` is."""
+    controller = HubController("hub", host_source=source, host_sink=sink, link=air, public_address=_OUTSIDE_ADDRESS)
+    # The kernel uses these two on a virtual controller in ways that Bumble's does not serve.
+    controller.le_features &= ~(hci.LeFeatureMask.LL_PRIVACY | hci.LeFeatureMask.LE_EXTENDED_ADVERTISING)
+    return controller

@@ -41,7 +41,7 @@ class VirtualHost:
         self.hub.numb = cure
 
     def busy(self, times: int) -> None:
-        """Let the next connects fail with "in progress"."""
+        """Let the next connects fail with "in progress"; a power cycle ends that too."""
         self.hub.faults.extend(
             BleakDBusError("org.bluez.Error.InProgress", ["Operation already in progress"]) for _ in range(times)
         )
@@ -114,6 +114,7 @@ class VirtualHost:
         await self.switch_off()
         await asyncio.sleep(0)
         await self.ready()
+        self.hub.faults.clear()
         self._cured_by("power_cycle")
 
     async def restart(self) -> bool:

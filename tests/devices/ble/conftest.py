@@ -29,7 +29,7 @@ from hub_agent.driver import BleLink
 from hub_agent.simulate.ble_devices import Peripheral
 from hub_agent.simulate.radio.air import Air, HubController
 from hub_agent.simulate.radio.host import VirtualHost
-from hub_agent.simulate.vitals import Vitals
+from hub_agent.simulate.vitals import Vitals, VitalsSource
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -92,11 +92,11 @@ class Bench:
     def codes(self) -> list[str]:
         return [code for code, _ in self.events]
 
-    async def put(self, kind: type[P], *, passkey: int | None = None) -> P:
+    async def put(self, kind: type[P], *, passkey: int | None = None, patient: VitalsSource = STEADY) -> P:
         """Put a device on the air and let it live."""
         number = next(_numbers)
         address = f"C0:00:00:00:{number >> 8:02X}:{number & 0xFF:02X}"
-        device = kind(self.air, address, STEADY, self.now_s, passkey=passkey)
+        device = kind(self.air, address, patient, self.now_s, passkey=passkey)
         await device.power_on()
         self.devices.append(device)
         self.running.append(self.tasks.create_task(device.run()))

@@ -90,10 +90,25 @@ async def test_in_progress_is_waited_out(on_air: OnAir, times: int) -> None:
         strap = await bench.put(HeartRateStrap)
         bench.virtual.busy(times)
         connector = bench.connector(strap, STRAP)
-        for _ in range(times // 6):
-            with pytest.raises(BleError, match="busy"):
+        failures: list[Trouble] = []
+        while strap.emitted == 0:
+            try:
                 await use(connector)
-        await use(connector)
+            except BleError as error:
+                failures.append(error.trouble)
+        assert failures in ([Trouble.BUSY] * few for few in range(times // 6 + 1))
+
+
+async def test_an_adapter_that_stays_busy_is_power_cycled_though_the_scanner_hears(on_air: OnAir) -> None:
+    async with on_air() as bench:
+        strap = await bench.put(HeartRateStrap)
+        bench.virtual.busy(1000)
+        for _ in range(2):
+            with pytest.raises(BleError, match="busy"):
+                await use(bench.connector(strap, STRAP))
+        await asyncio.sleep(1.0)
+        await use(bench.connector(strap, STRAP))
+        assert steps(bench.events) == ["rescan", "power_cycle"]
 
 
 async def test_no_slot_is_said(on_air: OnAir) -> None:

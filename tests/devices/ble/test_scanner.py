@@ -43,6 +43,12 @@ async def test_an_empty_advertisement_is_not_a_sign_of_life() -> None:
     assert scanner.heard == 1
 
 
+async def test_a_device_that_bluez_only_remembers_is_not_heard() -> None:
+    scanner = Scanner({}, Timings())
+    scanner._on_advertisement(BLEDevice("C0:00:00:00:00:01", None, {}), said("cuff")._replace(rssi=-127))
+    assert scanner.heard == 0
+
+
 async def test_strangers_are_not_remembered() -> None:
     scanner = Scanner({}, Timings())
     scanner.know("C0:00:00:00:00:01")
@@ -57,4 +63,4 @@ async def test_waiting_ends_with_the_waiter() -> None:
     scanner = Scanner({}, Timings())
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(scanner.sighting("C0:00:00:00:00:01"), 5.0)
-    assert scanner.awaited == 0
+    assert scanner.awaited == ()

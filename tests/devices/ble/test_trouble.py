@@ -37,6 +37,7 @@ DBUS = "org.freedesktop.DBus.Error."
         (BleakDBusError(BLUEZ + "Failed", ["le-connection-abort-by-local"]), Trouble.TRANSIENT),
         (BleakDBusError(BLUEZ + "Failed", []), Trouble.TRANSIENT),
         (BleakDBusError(DBUS + "ServiceUnknown", ["not provided"]), Trouble.SERVICE),
+        (BleakDBusError(DBUS + "Spawn.ChildExited", ["exited with status 1"]), Trouble.SERVICE),
         (BleakGATTProtocolError(0x05), Trouble.BOND_LOST),
         (BleakGATTProtocolError(0x0F), Trouble.BOND_LOST),
         (BleakGATTProtocolError(0x0E), Trouble.TRANSIENT),

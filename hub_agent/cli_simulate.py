@@ -1,0 +1,55 @@
+"""The command ``hub-agent simulate``: virtual devices for a hub that does not know the difference.
+
+Owns: its arguments and its screen. Never: holds logic; ``hub_agent.simulate.bench`` does.
+"""
+
+import asyncio
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hub_agent.cli_base import JsonOption
+from hub_agent.errors import ConfigError
+
+
+def simulate(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Which; none lists them.")] = None,
+    link: Annotated[
+        Path | None,
+        typer.Option("--link", metavar="PATH", help="Serial: where the port appears; several: a directory."),
+    ] = None,
+    script: Annotated[
+        Path | None, typer.Option("--script", metavar="FILE", help="What goes wrong when; see docs/driver-guide.md.")
+    ] = None,
+    hci: Annotated[str, typer.Option("--hci", metavar="TRANSPORT", help="BLE: vhci, or a Bumble transport.")] = "",
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another patient.", show_default=True)] = 0,
+    seconds: Annotated[float | None, typer.Option("--seconds", metavar="N", min=0.1, help="End after N.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run virtual devices: serial ones on a pty, BLE ones behind a virtual controller.
+
+    Example: hub-agent simulate nonin --link /tmp/nonin
+    """
+    from hub_agent.clock import SystemClock
+    from hub_agent.simulate import bench
+
+    if not names:
+        known = bench.titles()
+        typer.echo(json.dumps(known) if as_json else "\n".join(f"{name:20} {text}" for name, text in known.items()))
+        return
+    try:
+        text = "" if script is None else script.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--script {script}: {type(error).__name__}") from error
+    plan = bench.Plan(names, link, text, hci, seed)
+    began = SystemClock().now().astimezone().replace(tzinfo=None, microsecond=0)
+
+    async def live() -> None:
+        async with asyncio.timeout(seconds):
+            await bench.run(plan, began, typer.echo)
+
+    with suppress(TimeoutError, KeyboardInterrupt):
+        asyncio.run(live())

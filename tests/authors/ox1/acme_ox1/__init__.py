@@ -1,0 +1,1 @@
+"""The Acme OX-1 oximeter."""

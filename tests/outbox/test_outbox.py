@@ -1,0 +1,259 @@
+"""The outbox: what was committed is there, whole and in one chain, whatever stops the process in between."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TypeVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from hub_agent.envelope import FIRST_LINK, digest, parse_batch
+from hub_agent.errors import StorageError
+from hub_agent.model import Measurement, Reading, ReadingClass, ReceivedReading
+from hub_agent.nomenclature import SPO2
+from hub_agent.outbox.outbox import Committed, Outbox, name_record
+from hub_agent.outbox.store import Store
+from hub_agent.wire import Item
+from tests.rooms import JOURNAL, open_outbox, opened
+from tests.virtual import HandClock
+
+T = TypeVar("T")
+
+_PAGE = 3
+
+
+def reading(clock: HandClock, value: int, cls: ReadingClass) -> ReceivedReading:
+    return ReceivedReading("oximeter", Reading(cls, (Measurement(SPO2, "%", Decimal(value)),)), clock.stamp())
+
+
+async def waiting(outbox: Outbox) -> list[Committed]:
+    """Read everything that lies in the outbox, a page at a time, as the forwarder does after a start."""
+    found = []
+    for cls in ReadingClass:
+        behind = 0
+        while rows := await outbox.after(cls, behind, _PAGE):
+            found += [Committed(row.key, row.items, row.envelope) for row in rows]
+            behind = rows[-1].key
+    return found
+
+
+class OutboxMachine(RuleBasedStateMachine):
+    """Commits, confirmations, settling, days, restarts and power cuts, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.here = Path(mkdtemp())
+        self.life = 0
+        self.clock = HandClock()
+        self.values = 0
+        self.committed: dict[int, list[Item]] = {}
+        """Number → items, of all that was ever committed and may still have to be there."""
+        self.confirmed: set[int] = set()
+        self.told: set[int] = set()
+        """Confirmed since the last power cut, which forgets what was not settled."""
+        self.links: dict[int, bytes] = {0: FIRST_LINK}
+        self.names: set[bytes] = set()
+        self.state: bytes | None = None
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        async def main() -> T:
+            return await work()
+
+        return self.runner.run(main())
+
+    @property
+    def path(self) -> Path:
+        return self.here / f"life-{self.life}" / "outbox.db"
+
+    @initialize()
+    def start(self) -> None:
+        self.path.parent.mkdir(exist_ok=True)
+        self.outbox = open_outbox(self.path, self.clock)
+
+    @rule(
+        counts=st.dictionaries(st.sampled_from(ReadingClass), st.integers(1, 4), min_size=1, max_size=3),
+        named=st.booleans(),
+    )
+    def commit(self, counts: dict[ReadingClass, int], named: bool) -> None:  # noqa: FBT001 - drawn
+        batches: dict[ReadingClass, list[Item]] = {}
+        for cls, count in counts.items():
+            batches[cls] = [reading(self.clock, self.values + i, cls) for i in range(count)]
+            self.values += count
+        names = [self.values.to_bytes(16, "big")] if named else []
+        state = {"alarms": str(self.values).encode()} if named else {}
+        before = self.outbox.last_seq
+        made = self.run(lambda: self.outbox.commit(batches, names=names, state=state))
+        self.names |= set(names)
+        self.state = state.get("alarms", self.state)
+        assert [parse_batch(batch.envelope).header.seq for batch in made] == [
+            before + 1 + place for place in range(len(batches))
+        ]
+        for batch, cls in zip(made, sorted(batches), strict=True):
+            header = parse_batch(batch.envelope).header
+            assert (header.cls, header.items, batch.items) == (cls, counts[cls], counts[cls])
+            assert header.link == self.links[header.seq - 1]
+            self.links[header.seq] = digest(batch.envelope)
+            self.committed[header.seq] = batches[cls]
+
+    @precondition(lambda self: self.committed)
+    @rule(data=st.data())
+    def confirm(self, data: st.DataObject) -> None:
+        """The NOC confirms a range, of which some were on their way and some were not."""
+        first = data.draw(st.integers(1, self.outbox.last_seq))
+        last = data.draw(st.integers(first, self.outbox.last_seq))
+        here = {parse_batch(b.envelope).header.seq: b for b in self.run(lambda: waiting(self.outbox))}
+        flown = [here[seq] for seq in here if first <= seq <= last and data.draw(st.booleans())]
+        self.outbox.confirm(first, last, flown)
+        self.confirmed |= set(range(first, last + 1))
+        self.told |= set(range(first, last + 1))
+
+    @rule()
+    def settle(self) -> None:
+        self.run(self.outbox.settle)
+        left = {parse_batch(b.envelope).header.seq for b in self.run(lambda: waiting(self.outbox))}
+        assert left & self.told <= {self.outbox.last_seq}  # the newest stays, as the chain's end
+
+    @rule(hours=st.sampled_from([1, 25]))
+    def wait(self, hours: int) -> None:
+        self.clock.later(hours * 3600.0)
+
+    @rule()
+    def restart(self) -> None:
+        self.run(self.outbox.close)
+        self.outbox = open_outbox(self.path, self.clock)
+
+    @rule()
+    def power_cut(self) -> None:
+        """Go on with the files as they lie there, none of which anybody closed."""
+        abandoned, before = self.outbox, self.path
+        self.told = set()
+        self.life += 1
+        self.path.parent.mkdir()
+        for suffix in ("", "-wal"):
+            lying = before.with_name(before.name + suffix)
+            if lying.exists():
+                shutil.copy(lying, self.path.with_name(self.path.name + suffix))
+        self.outbox = open_outbox(self.path, self.clock)
+        self.run(abandoned.close)
+
+    @invariant()
+    def everything_that_is_not_confirmed_is_there_once_and_opens(self) -> None:
+        lying = self.run(lambda: waiting(self.outbox))
+        seqs = [parse_batch(batch.envelope).header.seq for batch in lying]
+        assert len(seqs) == len(set(seqs))
+        assert set(self.committed) - self.confirmed <= set(seqs) <= set(self.committed)
+        for seq, batch in zip(seqs, lying, strict=True):
+            assert opened(self.outbox, [batch]) == self.committed[seq]
+            assert digest(batch.envelope) == self.links[seq]
+
+    @invariant()
+    def the_chain_goes_on_where_it_was(self) -> None:
+        assert self.outbox.last_seq == max(self.committed, default=0)
+        assert self.outbox.chain == self.links[self.outbox.last_seq]
+        assert self.outbox.journal == JOURNAL
+
+    @invariant()
+    def local_state_and_names_are_there(self) -> None:
+        assert self.run(lambda: self.outbox.state("alarms")) == self.state
+        for name in self.names:
+            assert self.run(partial(self.outbox.seen, name))
+        assert not self.run(lambda: self.outbox.seen(bytes(16)))
+
+    def teardown(self) -> None:
+        self.run(self.outbox.close)
+        self.runner.close()
+        shutil.rmtree(self.here)
+
+
+OutboxMachine.TestCase.settings = settings(max_examples=12, stateful_step_count=16, deadline=None)
+TestOutbox = OutboxMachine.TestCase
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+async def test_the_count_of_what_waits_follows_confirmations_at_once(tmp_path: Path, clock: HandClock) -> None:
+    outbox = open_outbox(tmp_path / "outbox.db", clock)
+    made = await outbox.commit({cls: [reading(clock, 1, cls)] * 2 for cls in ReadingClass})
+    assert [(tally.batches, tally.items) for tally in outbox.tallies.values()] == [(1, 2)] * 4
+    outbox.confirm(1, 2, made[:2])
+    outbox.confirm(1, 2, made[:2])  # twice, as after a lost PUBACK
+    assert [tally.batches for tally in outbox.tallies.values()] == [0, 0, 1, 1]
+    await outbox.settle()
+    assert [tally.batches for tally in outbox.tallies.values()] == [0, 0, 1, 1]
+    outbox.confirm(3, 3, [])  # of an earlier connection: not known as on its way, counted when it is deleted
+    await outbox.settle()
+    assert [tally.items for tally in outbox.tallies.values()] == [0, 0, 0, 2]
+    await outbox.close()
+
+
+async def test_an_epoch_lasts_a_day_and_its_record_as_long_as_its_batches(tmp_path: Path, clock: HandClock) -> None:
+    outbox = open_outbox(tmp_path / "outbox.db", clock)
+    epochs = []
+    for _ in range(3):
+        (batch,) = await outbox.commit({ReadingClass.EPISODIC: [reading(clock, 1, ReadingClass.EPISODIC)]})
+        epochs.append(parse_batch(batch.envelope).header.epoch)
+        clock.later(50_000.0)
+    assert epochs[0] == epochs[1] != epochs[2]
+    outbox.confirm(1, 2, [])
+    await outbox.settle()
+    assert outbox.epoch_record(epochs[0]) is None
+    assert outbox.epoch_record(epochs[2]) is not None
+    await outbox.close()
+
+
+async def test_a_start_opens_a_new_epoch(tmp_path: Path, clock: HandClock) -> None:
+    epochs = set()
+    for _ in range(2):
+        outbox = open_outbox(tmp_path / "outbox.db", clock)
+        (batch,) = await outbox.commit({ReadingClass.ALARM: [reading(clock, 1, ReadingClass.ALARM)]})
+        epochs.add(parse_batch(batch.envelope).header.epoch)
+        await outbox.close()
+    assert len(epochs) == 2
+
+
+async def test_nothing_readable_lies_in_the_file(tmp_path: Path, clock: HandClock) -> None:
+    outbox = open_outbox(tmp_path / "outbox.db", clock)
+    secret = ReceivedReading("bedside-scale", reading(clock, 77, ReadingClass.EPISODIC).reading, clock.stamp())
+    await outbox.commit({ReadingClass.EPISODIC: [secret] * 20}, state={"alarms": b"bedside-scale is low"})
+    lying = b"".join(file.read_bytes() for file in tmp_path.iterdir())  # noqa: ASYNC240 - a few pages
+    assert b"bedside" not in lying
+    assert b"mm[Hg]" not in lying
+    await outbox.close()
+
+
+async def test_another_identity_reads_no_local_state(tmp_path: Path, clock: HandClock) -> None:
+    outbox = open_outbox(tmp_path / "outbox.db", clock)
+    await outbox.save("alarms", b"here")
+    assert await outbox.state("nothing") is None
+    value = await outbox.run(lambda store: store.state("alarms"))
+    await outbox.commit({}, state={})
+    assert value is not None
+    with pytest.raises(StorageError, match="does not open"):
+        outbox._box.open("other", value)
+    await outbox.close()
+
+
+def test_a_file_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "outbox.db", JOURNAL)
+    store.on_connection(lambda db: db.execute("PRAGMA user_version=99"))
+    store.close()
+    with pytest.raises(StorageError, match="schema 99"):
+        Store(tmp_path / "outbox.db", JOURNAL)
+
+
+def test_a_record_has_one_name_wherever_it_is_sent_from_and_another_for_each_device() -> None:
+    name = name_record("cuff", (17, None, (121, 79)))
+    assert len(bytes.fromhex(name)) == 16
+    assert name == name_record("cuff", [17, None, (121, 79)])
+    assert len({name, name_record("cuff-2", (17, None, (121, 79))), name_record("cuff", (18, None, (121, 79)))}) == 3

@@ -1,0 +1,112 @@
+"""What the hub says of itself."""
+
+import json
+import re
+from pathlib import Path
+
+from hub_agent.delivery import Policy
+from hub_agent.devices.runner import DeviceState
+from hub_agent.forwarder import Forwarder
+from hub_agent.health import EDGES_S, RELEASE, Health, Uplink, status
+from hub_agent.model import ReadingClass
+from hub_agent.status_screen import lines
+from hub_agent.topics import Topics
+from tests.rooms import HUB, Room, a_room, pressure, spo2
+from tests.virtual import BOOT, LoopClock, virtual_time
+
+_SESSION = "5e" * 16
+
+
+def _health(room: Room, devices: dict[str, DeviceState], uplink: Uplink) -> Health:
+    forwarder = Forwarder(
+        room.outbox,
+        Topics(HUB),
+        [],
+        Policy(),
+        room.clock,
+        lambda _code, _fields: None,
+        lambda _code, _active: None,
+    )
+    return Health(HUB, _SESSION, room.clock, room.outbox, forwarder, room.intake, devices, room.book, uplink)
+
+
+def test_the_status_and_the_will_differ_in_their_state_alone() -> None:
+    online = json.loads(status(HUB, "online", _SESSION, BOOT, "2026-11-22T12:00:00+00:00"))
+    offline = json.loads(status(HUB, "offline", _SESSION, BOOT, "2026-11-22T12:00:00+00:00"))
+    assert online == offline | {"state": "online"}
+    assert online == {
+        "v": 1,
+        "hub": HUB,
+        "state": "online",
+        "session": _SESSION,
+        "boot": BOOT,
+        "since": "2026-11-22T12:00:00+00:00",
+    }
+
+
+@virtual_time
+async def test_a_beat_counts_and_carries_all_that_the_noc_compares(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room:
+        now_s = room.clock.monotonic_s()
+        state = DeviceState("connected", now_s - 5, readings=7, battery_percent=80, rssi_dbm=-70)
+        health = _health(room, {"oximeter": state}, Uplink(now_s - 2, now_s - 1, 1))
+        await room.outbox.commit({})
+        await room.intake.take("oximeter", spo2(97), room.clock.stamp())
+        await room.intake.drain()
+        first, second = json.loads(health.beat()), json.loads(health.beat())
+    assert (first["seq"], second["seq"]) == (1, 2)
+    assert (first["hub"], first["release"], first["clock"]) == (HUB, RELEASE, "synced")
+    assert first["storage"]["journal"] == room.outbox.journal.hex()
+    assert (first["storage"]["last_seq"], first["storage"]["chain"]) == (1, room.outbox.chain.hex())
+    assert first["delivery"]["waiting"]["continuous"] == {"batches": 1, "items": 1, "numbers": 1}
+    assert first["uplink"] == {"up": True, "for_s": 1.0, "connects": 1, "why": ""}
+    assert first["devices"]["oximeter"]["for_s"] == 5.0
+    assert first["intake"] == {"received": 1, "stored": 1, "repeated": 0}
+    assert first["process"]["rss_bytes"] > 2**20
+
+
+@virtual_time
+async def test_the_histogram_has_a_count_for_each_edge(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room:
+        health = _health(room, {}, Uplink(room.clock.monotonic_s()))
+        health._forwarder.figures.latency[ReadingClass.EPISODIC].add(0.7)
+        histogram = health.snapshot()["delivery"]["histogram"]
+    assert histogram["edges_s"] == list(EDGES_S)
+    assert histogram["episodic"] == [0, 1, 1, 1, 1, 1, 1, 1, 1]
+
+
+@virtual_time
+async def test_no_value_gets_into_a_beat_or_onto_the_screen(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room:
+        state = DeviceState(since_s=room.clock.monotonic_s())
+        health = _health(room, {"cuff": state}, Uplink(room.clock.monotonic_s()))
+        await room.intake.take("oximeter", spo2("83.0417"), room.clock.stamp())
+        room.intake._add(ReadingClass.EPISODIC, room.intake._pending[ReadingClass.CONTINUOUS][0])
+        await room.intake.take("cuff", pressure(1_234_567)._replace(cls=ReadingClass.CONTINUOUS), room.clock.stamp())
+        await room.intake.drain()
+        said = health.beat().decode() + "\n".join(lines(health.snapshot()))
+    assert not re.search(r"83\.0417|1234567", said)
+
+
+@virtual_time
+async def test_the_screen_shows_good_and_bad_days(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room:
+        now_s = room.clock.monotonic_s()
+        room.book.technical("uplink_refused", "", room.clock.stamp(), active=True)
+        parked = DeviceState("parked", now_s, why="driver 'x' raised ValueError")
+        well = DeviceState("connected", now_s, readings=3, last_reading_s=now_s - 4, battery_percent=12)
+        uplink = Uplink(now_s - 90)
+        health = _health(room, {"cuff": parked, "oximeter": well}, uplink)
+        bad = "\n".join(lines(health.snapshot()))
+        uplink.connected_s = now_s
+        health._forwarder.figures.latency[ReadingClass.ALARM].add(0.25)
+        health._forwarder.figures.last_confirmed_s = now_s - 1
+        await room.outbox.commit({})
+        good = "\n".join(lines(health.snapshot()))
+    assert "DOWN (not yet connected) for 90 s; last confirmation never" in bad
+    assert "cuff: parked (driver 'x' raised ValueError), 0 readings, last never" in bad
+    assert "oximeter: connected, 3 readings, last 4.0 s ago, battery 12 %" in bad
+    assert "waiting   nothing" in bad
+    assert "alarms    1 high" in bad
+    assert "connected for 0 s; last confirmation 1.0 s ago" in good
+    assert "alarm: p50 250 ms, p99 250 ms" in good
