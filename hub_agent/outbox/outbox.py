@@ -59,16 +59,17 @@ class Outbox:
         self._store = store
         self._box = box
         self._clock = clock
-        self._writer = Writer(store, make_sealer(store.journal), box, clock, limits)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._confirmed: list[tuple[int, int]] = []
         self._delivered: set[int] = set()
-        self.tallies: dict[ReadingClass, Tally] = store.tally()
         self.recent = Recent()
         self.on_removed: Callable[[Iterable[int]], None] = lambda _keys: None
         """Is told the keys of batches that were shed or rewritten: nobody may send them any more."""
         self.failure: StorageError | None = None
         """What damaged file or card was met; the process must end, so that the next start repairs it."""
+        sealer = make_sealer(store.journal)
+        self._writer = self._guarded(lambda opened: Writer(opened, sealer, box, clock, limits))
+        self.tallies: dict[ReadingClass, Tally] = self._guarded(Store.tally)
 
     @property
     def journal(self) -> bytes:

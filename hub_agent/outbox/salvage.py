@@ -35,6 +35,8 @@ _NOT_ITS_FAULT: Final = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
+_NEAR: Final = 1 << 15
+"""Batch numbers that one inner page of the tree may hide: some 300 leaves of a dozen rows, other classes between."""
 _PAGE_COUNT_AT: Final = slice(28, 32)
 _FREE_PAGES_AT: Final = slice(32, 40)
 
@@ -82,6 +84,8 @@ def reading(aside: Path) -> Iterator[sqlite3.Connection | None]:
 
 
 def _try_open(aside: Path) -> sqlite3.Connection | None:
+    if aside.stat().st_size == 0:  # SQLite would delete the log of an empty database
+        return None
     for options in ("mode=ro", "immutable=1"):  # with its log, then without
         with suppress(sqlite3.Error):
             connection = sqlite3.connect(
@@ -104,7 +108,7 @@ def _graft(aside: Path) -> bool:
             model = Path(directory) / "model.db"
             Store(model, bytes(16)).close()
             page = bytearray(model.read_bytes()[:4096])
-        page[_PAGE_COUNT_AT] = (aside.stat().st_size // len(page)).to_bytes(4, "big")
+        page[_PAGE_COUNT_AT] = max(1, aside.stat().st_size // len(page)).to_bytes(4, "big")
         page[_FREE_PAGES_AT] = bytes(8)
         with aside.open("r+b") as file:
             old = file.read(len(page))
@@ -204,16 +208,24 @@ def keep(aside: Path) -> None:
 
 
 def _readable_behind(source: sqlite3.Connection, key: int, end: int) -> int:
-    """Find the last key of the unreadable stretch behind ``key``: further and further ahead, then back by halves."""
-    query = "SELECT key, envelope FROM batches WHERE key > ? ORDER BY key LIMIT 1"
-    bad, step = key, 1
-    while bad + step < end and not read_whole(source, query, bad + step).whole:
+    """Find the last key of the unreadable stretch behind ``key``.
+
+    One by one at first: there may be several stretches, and a larger step could take the next one for the same. Beyond
+    what one lost page of the tree can hide, further and further, then back by halves.
+    """
+
+    def readable(behind: int) -> bool:
+        query = "SELECT key, envelope FROM batches WHERE key > ? ORDER BY key LIMIT 1"
+        return read_whole(source, query, behind).whole
+
+    for near in range(key + 1, min(key + _NEAR, end)):
+        if readable(near):
+            return near
+    bad, step = key + _NEAR, _NEAR
+    while bad + step < end and not readable(bad + step):
         bad, step = bad + step, step * 2
     good = min(bad + step, end - 1)
     while good - bad > 1:
         middle = (bad + good) // 2
-        if read_whole(source, query, middle).whole:
-            good = middle
-        else:
-            bad = middle
+        bad, good = (bad, middle) if readable(middle) else (middle, good)
     return good
