@@ -1,7 +1,7 @@
 """What the hub says of itself: the retained status and the heartbeat.
 
 Owns: the clear JSON of ``up/status`` and ``up/health``, as ``docs/wire.md`` describes it.
-Never: carries a vital sign, a device's identity or a patient's; names devices by their alias alone.
+Never: lets a vital sign, a device's name or identity, or a patient's into what the broker sees.
 """
 
 import json
@@ -95,9 +95,17 @@ class Health:
         self._beats = 0
 
     def beat(self) -> bytes:
-        """Make the next heartbeat."""
+        """Make the next heartbeat: the snapshot without what names a device or quotes one.
+
+        Devices stand in the order of the configuration, without their aliases and without why they are not there: that
+        sentence may name a port or a driver. The command ``status`` brings both, sealed.
+        """
         self._beats += 1
-        return _json({"v": 1, "hub": self._hub_id, "seq": self._beats, **self.snapshot()})
+        snapshot = self.snapshot()
+        devices = [
+            {name: value for name, value in device.items() if name != "why"} for device in snapshot["devices"].values()
+        ]
+        return _json({"v": 1, "hub": self._hub_id, "seq": self._beats, **snapshot, "devices": devices})
 
     def snapshot(self) -> dict[str, Any]:
         """Give everything that a status question wants to know."""
