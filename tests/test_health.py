@@ -55,6 +55,7 @@ async def test_a_beat_counts_and_carries_all_that_the_noc_compares(tmp_path: Pat
         await room.intake.drain()
         first, second = json.loads(health.beat()), json.loads(health.beat())
     assert (first["seq"], second["seq"]) == (1, 2)
+    assert second["delivery"] == {"waiting": {"continuous": {"batches": 1, "items": 1, "numbers": 1}}}
     assert (first["hub"], first["release"], first["clock"]) == (HUB, RELEASE, "synced")
     assert first["storage"]["journal"] == room.outbox.journal.hex()
     assert (first["storage"]["last_seq"], first["storage"]["chain"]) == (1, room.outbox.chain.hex())
@@ -63,6 +64,27 @@ async def test_a_beat_counts_and_carries_all_that_the_noc_compares(tmp_path: Pat
     assert [device["for_s"] for device in first["devices"]] == [5.0]
     assert first["intake"] == {"received": 1, "stored": 1, "repeated": 0}
     assert first["process"]["rss_bytes"] > 2**20
+
+
+@virtual_time
+async def test_a_beat_is_whole_once_a_minute_and_when_there_is_news(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room:
+        state, uplink = DeviceState("connected"), Uplink(room.clock.monotonic_s(), connects=1)
+        health = _health(room, {"cuff": state}, uplink)
+
+        def whole() -> bool:
+            beat = json.loads(health.beat())
+            assert {"storage", "delivery", "session", "at"} <= beat.keys()
+            return "devices" in beat
+
+        assert [whole() for _ in range(8)] == [True, *[False] * 5, True, False]
+        state.state = "waiting"
+        assert [whole(), whole()] == [True, False]
+        room.intake.raise_now(room.book.technical("uplink_down", "", room.clock.stamp(), active=True))
+        room.book.tick(room.clock.stamp()._replace(monotonic_ns=room.clock.stamp().monotonic_ns + 10**12))
+        assert [whole(), whole()] == [True, False]
+        uplink.connects += 1
+        assert [whole(), whole()] == [True, False]
 
 
 @virtual_time
