@@ -364,7 +364,7 @@ async def test_troubles_of_delivery_do_not_breed(tmp_path: Path) -> None:
             told.append((code, active))
             tasks.create_task(bench.commit(1, ReadingClass.ALARM))  # as the hub does: an alarm is a batch
 
-        bench.forwarder._on_trouble = tell
+        bench.forwarder._reluctance._tell = tell
         async with asyncio.TaskGroup() as tasks:
             await bench.commit()
             async with bench.connected(_Link(reason=NO_MATCHING_SUBSCRIBERS)) as link:
