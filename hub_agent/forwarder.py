@@ -17,7 +17,7 @@ from hub_agent.clock import Clock
 from hub_agent.delivery import Figures, Policy, Trouble
 from hub_agent.envelope import open_confirmation, parse_batch
 from hub_agent.errors import DeliveryError, SealError
-from hub_agent.flights import Choice, Flight
+from hub_agent.flights import Choice
 from hub_agent.lanes import Lanes
 from hub_agent.logs import get_logger
 from hub_agent.model import ReadingClass
@@ -30,7 +30,6 @@ from hub_agent.telling import Telling
 from hub_agent.topics import Topics
 
 _log = get_logger("forwarder")
-
 
 _PAGE: Final = 256
 _PACKET_TOO_LARGE: Final = 0x95
@@ -279,17 +278,9 @@ class Forwarder:
         flights = self.lanes.confirmed(first, last, now_s)
         self.figures.last_confirmed_s = now_s
         for flight in flights:
-            self.figures.confirmed += flight.batch.items
-            if class_of(flight.batch.key) is not ReadingClass.ALARM:
-                self.figures.confirmed_readings += flight.batch.items
-            self.figures.resent += flight.attempts > 1
-            self._measure(flight, now_s)
+            batch = flight.batch
+            self.figures.delivered(class_of(batch.key), batch.items, batch.received_ns, flight.attempts, now_s)
         self._outbox.confirm(first, last, [flight.batch for flight in flights])
-
-    def _measure(self, flight: Flight, now_s: float) -> None:
-        latency = self.figures.latency[class_of(flight.batch.key)]
-        for received_ns in flight.batch.received_ns:
-            latency.add(now_s - received_ns / 1e9)
 
     def _refused_by_noc(self, seq: int, code: str) -> None:
         flight = self.lanes.flights.get(seq)
