@@ -113,7 +113,7 @@ class Hubs:
 
 def _completed(brief: Mapping[str, Any], last: Mapping[str, Any]) -> Mapping[str, Any]:
     """Put a brief heartbeat over the last one of the same life of the hub's process."""
-    if brief.get("session") != last.get("session"):
+    if "session" not in brief or brief["session"] != last.get("session"):
         return brief
     before, now = last.get("delivery"), brief.get("delivery")
     if isinstance(before, dict) and isinstance(now, dict):
