@@ -239,3 +239,17 @@ def _measurements(group: Mapping[str, Any], count: int) -> Iterable[tuple[Measur
 def _decode_samples(block: Sequence[Any]) -> Samples:
     code, unit, period, scale, data = block
     return Samples(Code(code), unit, Decimal(period), Decimal(scale), tuple(data))
+
+
+def distinction(device: str, reading: Reading) -> bytes:
+    """Give the bytes that tell one record of a device from another, the same whenever the device sends it again.
+
+    Fixed CBOR, so that no release and no language version changes a name: ``[1, device, record, [local, offset_min] or
+    null, user, [[code, unit, value as text or null, reason or null], …]]``. Whether it came live or from memory is no
+    part of it: the same measurement, sent again from memory, is the same.
+    """
+    values = [
+        [m.code, m.unit, None if m.value is None else str(m.value), None if m.absent is None else m.absent.value]
+        for m in reading.measurements
+    ]
+    return cbor2.dumps([1, device, reading.record, _encode_time(reading.measured), reading.user, values])
