@@ -1,6 +1,7 @@
 """Protects the little local state that must be readable after a restart (alarm conditions, limits).
 
-Owns: an AES-256-GCM key and a naming key, derived from the hub's identity key. Never: stores a key, or sees a reading on its way out.
+Owns: an AES-256-GCM key and a naming key, derived from the hub's identity key.
+Never: stores a key, or sees a reading on its way out.
 
 What this is worth is what the identity key is worth: with a systemd credential bound to a TPM, a stolen card opens
 nothing; with a key file on the same card, it protects against casual reading only. ``docs/operations.md`` says so.

@@ -221,11 +221,6 @@ class Outbox:
                 self._delivered.add(seq_of(batch.key))
                 self._count(batch.key, -1, -batch.items, -batch.numbers)
 
-    @property
-    def unsettled(self) -> int:
-        """How many ranges of confirmed batches still lie on the card."""
-        return len(self._confirmed)
-
     async def settle(self) -> None:
         """Delete what is confirmed, forget spent epochs and old names.
 
