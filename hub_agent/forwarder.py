@@ -80,6 +80,7 @@ class Forwarder:
         self._topics = topics
         self._confirmation_keys = tuple(confirmation_keys)
         self._policy = policy
+        self._holds = policy.on_no_subscribers == "hold"
         self._clock = clock
         self._reluctance = Reluctance(on_trouble, clock.monotonic_s)
         self._on_event = Telling(on_event, clock.monotonic_s)
