@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -226,6 +226,9 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="No screen; the last line is one JSON object.")] = False,
     cut_for: Annotated[float, typer.Option("--cut", metavar="N", min=0, help="Cut the broker for N seconds.")] = 0.0,
     cut_at: Annotated[float, typer.Option("--cut-at", metavar="N", min=0, help="When to cut it.")] = 20.0,
+    broker: Annotated[
+        Literal["auto", "mosquitto", "amqtt"], typer.Option("--broker", help="Which; auto: mosquitto if installed.")
+    ] = "auto",
 ) -> None:
     """Show everything on this machine: virtual devices, agent, broker, NOC. No root, no hardware.
 
@@ -239,7 +242,7 @@ def demo(
         ) from None
     if as_json and seconds is None:
         raise ConfigError("--json needs --seconds", hint="hub-agent demo --seconds 60 --json")
-    summary = show.run(show.Plan(seconds, as_json, cut_at, cut_for))
+    summary = show.run(show.Plan(seconds, as_json, cut_at, cut_for, broker))
     typer.echo(json.dumps(summary))
     if summary["lost"] or summary["duplicates"] or summary["confirmed"] != summary["stored"]:
         raise typer.Exit(1)

@@ -31,6 +31,7 @@ from hub_agent.intake import COMMIT_S, STATE, Intake
 from hub_agent.logs import get_logger
 from hub_agent.model import Reading, ReadingClass, Stamp
 from hub_agent.orders import Orders
+from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.ledger import CommandLedger
 from hub_agent.outbox.outbox import Outbox
 from hub_agent.reporter import Reporter, to_wire
@@ -181,7 +182,7 @@ class Parts:
 
         return Desk(
             context=context,
-            ledger=CommandLedger(lambda work: outbox.run(lambda store: store.on_connection(work))),
+            ledger=CommandLedger(lambda work: outbox.run(lambda store: store.on_connection(work)), LocalBox(build.key)),
             handlers=self.orders.handlers,
             results=self.reporter.result,
             events=self.reporter.security,

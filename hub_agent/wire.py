@@ -11,6 +11,7 @@ exact decimals survive, since a column holds integers and its group holds their 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any, Final, NamedTuple
 
@@ -34,6 +35,8 @@ from hub_agent.model import (
 _MS: Final = 1_000_000
 SHAPE_MAX: Final = 256
 """Measurements in one reading: more is no device's, and would let a few bytes unfold into gigabytes."""
+_RARE: Final = frozenset("iwsx")
+"""Keys of what a live continuous reading does not have."""
 _OFFSET_SLACK_MS: Final = 2
 """Wall minus monotonic may wander so much within one clock entry: rounding, and slewing by NTP."""
 
@@ -184,6 +187,12 @@ def _decode_group(group: Mapping[str, Any], clocks: Sequence[tuple[str, int, int
     stored = bool(group.get("b"))
     user = group.get("u")
     times = list(accumulate(group["t"]))
+    if group.keys().isdisjoint(_RARE):
+        device = group["d"]
+        for at_ms, measurements in zip(times, _measurements(group, len(times)), strict=True):
+            reading = Reading(cls, measurements, quality, None, None, stored, user)
+            yield ReceivedReading(device, reading, _stamp(clock, at_ms))
+        return
     nothing = [None] * len(times)
     names, measured = group.get("i", nothing), group.get("w", nothing)
     records, samples = group.get("s", nothing), group.get("x", nothing)
@@ -202,6 +211,12 @@ def _decode_group(group: Mapping[str, Any], clocks: Sequence[tuple[str, int, int
         yield ReceivedReading(group["d"], reading, _stamp(clock, at_ms), name.hex() if name else "")
 
 
+@lru_cache(65_536)
+def _measurement(code: Code, unit: str, number: int, exponent: int) -> Measurement:
+    """Make a measurement; few values are ever seen, and the exact decimal is what costs."""
+    return Measurement(code, unit, Decimal(number).scaleb(exponent))
+
+
 def _measurements(group: Mapping[str, Any], count: int) -> Iterable[tuple[Measurement, ...]]:
     """Turn the columns of a group into one tuple of measurements a reading."""
     shape = group["m"]
@@ -217,9 +232,7 @@ def _measurements(group: Mapping[str, Any], count: int) -> Iterable[tuple[Measur
         if isinstance(exponent, str):
             columns.append([Measurement(Code(code), unit, None, Absent(exponent))] * count)
         else:
-            columns.append(
-                [Measurement(Code(code), unit, Decimal(number).scaleb(exponent)) for number in accumulate(next(values))]
-            )
+            columns.append([_measurement(code, unit, number, exponent) for number in accumulate(next(values))])
     return zip(*columns, strict=True)
 
 

@@ -18,6 +18,7 @@ from typing import Final, Literal
 from hub_agent.errors import DeliveryError
 
 HOST: Final = "127.0.0.1"
+Wanted = Literal["auto", "mosquitto", "amqtt"]
 _STARTED_S: Final = 15.0
 
 _MOSQUITTO: Final = """listener {port} 127.0.0.1
@@ -63,20 +64,31 @@ def free_port() -> int:
         return port
 
 
+def find_mosquitto() -> str | None:
+    """Find mosquitto; Debian puts it where a plain user's PATH may not look. None when it is not installed."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
 @asynccontextmanager
-async def broker(directory: Path) -> AsyncIterator[Broker]:
+async def broker(directory: Path, wanted: Wanted = "auto") -> AsyncIterator[Broker]:
     """Run a broker while the context is open.
 
+    Args:
+        directory: for its configuration.
+        wanted: which; by itself mosquitto where it is installed.
+
     Raises:
-        DeliveryError: neither broker is installed, or it did not start.
+        DeliveryError: it is not installed, or did not start.
     """
     port = free_port()
-    mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    mosquitto = find_mosquitto() if wanted != "amqtt" else None
     if mosquitto is not None:
         config = directory / "mosquitto.conf"
         config.write_text(_MOSQUITTO.format(port=port), encoding="utf-8")
         found = Broker("mosquitto", port, "5")
         command = [mosquitto, "-c", str(config)]
+    elif wanted == "mosquitto":
+        raise DeliveryError("mosquitto is not installed", hint="apt-get install mosquitto, or leave --broker out")
     else:
         config = directory / "amqtt.yaml"
         config.write_text(_AMQTT.format(port=port), encoding="utf-8")

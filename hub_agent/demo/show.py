@@ -25,7 +25,7 @@ from hub_agent import identity, logs
 from hub_agent.app import running
 from hub_agent.clock import SystemClock
 from hub_agent.demo import scene as scenery
-from hub_agent.demo.broker import HOST, Broker, broker
+from hub_agent.demo.broker import HOST, Broker, Wanted, broker
 from hub_agent.demo.relay import Relay
 from hub_agent.demo.screen import View, render
 from hub_agent.demo.tally import Tally
@@ -52,20 +52,18 @@ class Plan:
         as_json: no screen, one JSON line at the end.
         cut_at_s: when the wire to the broker is cut by itself.
         cut_for_s: for how long; 0: never.
+        broker: which to run.
     """
 
     seconds: float | None = None
     as_json: bool = False
     cut_at_s: float = 0.0
     cut_for_s: float = 0.0
+    broker: Wanted = "auto"
 
 
 def run(plan: Plan) -> dict[str, Any]:
-    """Run the demo; give what the last line says.
-
-    Raises:
-        HubError: a part could not be started.
-    """
+    """Run the demo; give what the last line says. Raises HubError when a part could not be started."""
     logs.configure("critical", "json")
     directory = Path(tempfile.mkdtemp(prefix="hub-demo-"))
     try:
@@ -81,7 +79,7 @@ async def _run(plan: Plan, directory: Path) -> dict[str, Any]:
     await _noc(
         directory, "hub", "add", scenery.HUB_ID, str(directory / "hub.pub"), "--store", str(directory / "noc.db")
     )
-    async with broker(directory) as real, Relay(real.port).serving() as relay:
+    async with broker(directory, plan.broker) as real, Relay(real.port).serving() as relay:
         file = directory / "hub-agent.toml"
         file.write_text(scenery.configuration(relay.port, real.protocol), encoding="utf-8")
         tally, pace = Tally(), RealPace()

@@ -81,7 +81,7 @@ class Collector:
         clock: Clock,
         *,
         prefix: str = DEFAULT_PREFIX,
-        confirm_within_s: float = 0.25,
+        confirm_within_s: float = 0.05,
         on_outcome: OnOutcome = _ignore,
     ) -> None:
         self._store = store

@@ -96,7 +96,10 @@ class Hubs:
         self._db.execute("UPDATE hubs SET status = ?, status_ms = ? WHERE id = ?", (json.dumps(status), at_ms, hub.id))
 
     def keep_health(self, hub: Hub, health: Mapping[str, Any], at_ms: int) -> None:
-        """Keep the newest heartbeat."""
+        """Keep the newest heartbeat; what a brief one does not say stands as the last whole one said."""
+        if "devices" not in health:
+            row = self._db.execute("SELECT health FROM hubs WHERE id = ?", (hub.id,)).fetchone()
+            health = _completed(health, json.loads(row[0]) if row and row[0] else {})
         self._db.execute("UPDATE hubs SET health = ?, health_ms = ? WHERE id = ?", (json.dumps(health), at_ms, hub.id))
 
     def seen(self) -> list[Seen]:
@@ -106,3 +109,13 @@ class Hubs:
             Seen(name, json.loads(status) if status else None, status_ms, json.loads(health) if health else None, ms)
             for name, status, status_ms, health, ms in rows
         ]
+
+
+def _completed(brief: Mapping[str, Any], last: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put a brief heartbeat over the last one of the same life of the hub's process."""
+    if "session" not in brief or brief["session"] != last.get("session"):
+        return brief
+    before, now = last.get("delivery"), brief.get("delivery")
+    if isinstance(before, dict) and isinstance(now, dict):
+        return {**last, **brief, "delivery": {**before, **now}}
+    return {**last, **brief}

@@ -183,6 +183,26 @@ SELECT r.id, h.name AS hub, r.device, r.class, r.quality, r.stored, r.device_tim
        ) END AS received_ms,
        r.measurements, r.samples
 FROM readings r JOIN hubs h ON h.id = r.hub;
+
+-- from when to when nothing came, and why; device '' is the whole hub, until_ms is null while a gap lasts
+CREATE VIEW gaps AS
+WITH told AS (
+    SELECT hub, fields ->> '$.device' AS device, fields ->> '$.why' AS why, fields -> '$.from' AS since,
+           max(nullif(fields -> '$.to', 'null')) AS until
+    FROM events WHERE kind = 'gap' AND fields -> '$.from' IS NOT NULL GROUP BY 1, 2, 3, 4
+)
+SELECT h.name AS hub, t.device, t.why,
+       CASE WHEN t.since ->> '$[3]' THEN t.since ->> '$[2]' ELSE (SELECT at_ms FROM (
+           SELECT c.wall_ms + (t.since ->> '$[1]') - c.monotonic_ms AS at_ms,
+                  abs(c.monotonic_ms - (t.since ->> '$[1]')) AS away_ms
+           FROM clocks c WHERE c.hub = t.hub AND c.boot = t.since ->> '$[0]'
+       ) ORDER BY away_ms LIMIT 1) END AS since_ms,
+       CASE WHEN t.until ->> '$[3]' THEN t.until ->> '$[2]' ELSE (SELECT at_ms FROM (
+           SELECT c.wall_ms + (t.until ->> '$[1]') - c.monotonic_ms AS at_ms,
+                  abs(c.monotonic_ms - (t.until ->> '$[1]')) AS away_ms
+           FROM clocks c WHERE c.hub = t.hub AND c.boot = t.until ->> '$[0]'
+       ) ORDER BY away_ms LIMIT 1) END AS until_ms
+FROM told t JOIN hubs h ON h.id = t.hub;
 """
 
 

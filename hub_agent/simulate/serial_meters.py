@@ -22,16 +22,14 @@ class _Record(NamedTuple):
     unread: bool = True
 
 
-class TaiDoc:
-    """TD-42xx glucose meter (glucometer-protocols: src/taidoc/td42xx.md): eight bytes asked, eight answered.
+class _Meter:
+    """What all of these are: a clock, a memory, newest first, and silence until asked.
 
-    It has a clock that can be read and set, and a memory, newest first. A reading is a stored value, when it is first
-    asked for.
+    A reading is a stored value, when it is first asked for.
     """
 
     counts = "stored values, when first asked for"
-    _MODEL: Final = 0x4272
-    _MEMORY: Final = 450
+    _MEMORY: int
 
     def __init__(self, source: VitalsSource, began: datetime) -> None:
         self.condition = Condition()
@@ -39,6 +37,27 @@ class TaiDoc:
         self._wall = Wall(began, self.condition)
         self._records: list[_Record] = []
         self._buffer = b""
+
+    def due(self, at_s: float, *, listening: bool) -> Iterator[Sent]:
+        """Say nothing unasked."""
+        del at_s, listening
+        return iter(())
+
+    def measure(self, at_s: float) -> None:
+        """Use a strip; with no blood on it (``off``) nothing is stored."""
+        if not self.condition.off:
+            record = _Record(self._wall.at(at_s), round(self._source.vitals(at_s).glucose))
+            self._records = [record, *self._records][: self._MEMORY]
+
+
+class TaiDoc(_Meter):
+    """TD-42xx glucose meter (glucometer-protocols: src/taidoc/td42xx.md): eight bytes asked, eight answered.
+
+    Its clock can be read and set.
+    """
+
+    _MODEL: Final = 0x4272
+    _MEMORY = 450
 
     def heard(self, data: bytes, at_s: float) -> Iterator[Sent]:
         """Answer each request; one with a wrong sum is not answered."""
@@ -51,17 +70,6 @@ class TaiDoc:
             self._buffer = self._buffer[start + 8 :]
             yield from self._answer(request[1], request[2:6], at_s)
         self._buffer = self._buffer[-8:]
-
-    def due(self, at_s: float, *, listening: bool) -> Iterator[Sent]:
-        """Say nothing unasked."""
-        del at_s, listening
-        return iter(())
-
-    def measure(self, at_s: float) -> None:
-        """Use a strip; with no blood on it (``off``) nothing is stored."""
-        if not self.condition.off:
-            record = _Record(self._wall.at(at_s), round(self._source.vitals(at_s).glucose))
-            self._records = [record, *self._records][: self._MEMORY]
 
     def _answer(self, command: int, message: bytes, at_s: float) -> Iterator[Sent]:
         index = int.from_bytes(message[:2], "little")
@@ -99,25 +107,18 @@ class TaiDoc:
         yield Sent(say.taidoc_answer(0x33, message))
 
 
-class UltraEasy:
+class UltraEasy(_Meter):
     """OneTouch Ultra Easy (glucometerutils: drivers/otultraeasy.py): every packet is acknowledged, with counters.
 
     Link control: bit 0 the sender's own packet counter, bit 1 the one it expects, bit 2 acknowledge, bit 3 disconnect.
     A disconnect resets both counters and is answered in kind. A request is acknowledged, then answered.
-
-    A reading is a stored value, when it is first asked for.
     """
 
-    counts = "stored values, when first asked for"
-    _MEMORY: Final = 500
+    _MEMORY = 500
 
     def __init__(self, source: VitalsSource, began: datetime) -> None:
-        self.condition = Condition()
-        self._source = source
-        self._wall = Wall(began, self.condition)
-        self._records: list[_Record] = []
+        super().__init__(source, began)
         self._counter = 0
-        self._buffer = b""
 
     def heard(self, data: bytes, at_s: float) -> Iterator[Sent]:
         """Acknowledge and answer each whole packet; one with a wrong CRC is not there."""
@@ -133,17 +134,6 @@ class UltraEasy:
                 continue
             self._buffer = self._buffer[size:]
             yield from self._packet(packet[2], message, at_s)
-
-    def due(self, at_s: float, *, listening: bool) -> Iterator[Sent]:
-        """Say nothing unasked."""
-        del at_s, listening
-        return iter(())
-
-    def measure(self, at_s: float) -> None:
-        """Use a strip; with no blood on it (``off``) nothing is stored."""
-        if not self.condition.off:
-            record = _Record(self._wall.at(at_s), round(self._source.vitals(at_s).glucose))
-            self._records = [record, *self._records][: self._MEMORY]
 
     def _packet(self, link: int, message: bytes, at_s: float) -> Iterator[Sent]:
         if link & 0x08:

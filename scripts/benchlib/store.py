@@ -137,6 +137,11 @@ def measure(effort: Effort) -> Table:
             ("", lambda: ours(100, hundred, "hub 100", continuous)),
         ],
     )
+    return _table(found)
+
+
+def _table(found: dict[str, list[float]]) -> Table:
+    """Lay the figures out."""
     table = Table("store: reading → durable", "raw sqlite3")
     for each, target in ((1, at_least(0.8, of_limit=True)), (10, None), (100, at_least(0.5, of_limit=True))):
         limit = found[f"raw {each}"]

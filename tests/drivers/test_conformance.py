@@ -10,7 +10,7 @@ from hub_agent.testing import Check, checks
 
 _HERE: Final = Path(__file__).parent
 _README: Final = (_HERE.parent.parent / "drivers" / "README.md").read_text()
-_OPTIONS: Final = {
+OPTIONS: Final = {
     "omron-memory": {"model": "HEM-7142T2"},
     "omron-memory-key": {"model": "HEM-7322T", "key": "00" * 16},
 }
@@ -18,7 +18,7 @@ _OPTIONS: Final = {
 _CHECKS: Final = [
     pytest.param(check, id=f"{name}-{check}")
     for name, driver in sorted(load_drivers().drivers.items())
-    for check in checks(driver, captures=_HERE / name / "captures", readme=_README, options=_OPTIONS.get(name))
+    for check in checks(driver, captures=_HERE / name / "captures", readme=_README, options=OPTIONS.get(name))
 ]
 
 

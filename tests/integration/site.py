@@ -29,6 +29,8 @@ from tests.broker import NOC, Broker
 from tests.configs import HUB, make_keys, tls, write
 
 _BEGAN = datetime(2026, 11, 22, 12)  # noqa: DTZ001 - what a device's own clock shows
+_SYNCED = "from hub_agent import cli, clock; clock.kernel_synced = lambda: True; cli.main()"
+"""``hub-agent`` on a machine whose clock is synchronised, which that of a test need not be."""
 PATIENCE_S = 40.0
 
 
@@ -108,7 +110,7 @@ class Site:
     async def daemon(self) -> AsyncIterator[Daemon]:
         """Run the hub; whatever is left of it at the end is killed."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "hub_agent", "run", "--config", str(self.config), stderr=asyncio.subprocess.PIPE
+            *(sys.executable, "-c", _SYNCED, "run", "--config", str(self.config)), stderr=asyncio.subprocess.PIPE
         )
         daemon = Daemon(process)
         async with asyncio.TaskGroup() as tasks:
@@ -133,10 +135,11 @@ class Site:
             process.terminate()
             await process.wait()
 
-    async def send(self, *args: str, hub: str = HUB) -> dict[str, Any]:
-        """Run ``hub-noc send``; give its answer."""
+    async def send(self, *args: str) -> dict[str, Any]:
+        """Run ``hub-noc send`` once the hub is connected; give its answer."""
+        await self.until_connected()
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "hub_agent.noc", "send", hub, *args, "--json"),
+            *(sys.executable, "-m", "hub_agent.noc", "send", HUB, *args, "--json"),
             *("--keys", str(self.here / "noc"), "--store", str(self.store)),
             stdout=asyncio.subprocess.PIPE,
         )
@@ -191,13 +194,20 @@ class Site:
             while not condition():  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.1)
 
+    async def until_connected(self) -> Mapping[str, Any]:
+        """Wait until the running hub has its broker; give its state."""
+        return await self._until_state(lambda _state: True)
+
     async def until_drained(self) -> Mapping[str, Any]:
         """Wait until the running hub has everything confirmed; give its state."""
+        return await self._until_state(lambda state: not any(lane["items"] for lane in _lanes(state)))
+
+    async def _until_state(self, good: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any]:
         async with asyncio.timeout(2 * PATIENCE_S):
             while True:
                 with contextlib.suppress(LinkError):
                     state = await ask_status(self.here / "run")
-                    if state["uplink"]["up"] and not any(lane["items"] for lane in _lanes(state)):
+                    if state["uplink"]["up"] and good(state):
                         return state
                 await asyncio.sleep(0.1)
 

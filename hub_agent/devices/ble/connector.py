@@ -20,8 +20,9 @@ from hub_agent.devices.ble.timings import Timings
 from hub_agent.devices.ble.trouble import WEATHER, BleError, Trouble, failed, weather
 from hub_agent.driver import BleLink
 
-_DOUBTS: Final = 3
-"""So many ambiguous failures in a row, each right after the device was heard, make a lost bond."""
+_DOUBTS: Final = 2
+"""So many ambiguous failures since the device last said something, each right after it was heard, make a lost bond. A
+time-out is never one: it may be distance, and a bond dropped wrongly costs a visit."""
 
 _CLUES: Final = {Trouble.BOND_LOST, Trouble.BOND_DOUBTFUL}
 

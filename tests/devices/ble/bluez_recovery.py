@@ -202,14 +202,14 @@ class Home:
     async def lives(self, accident: str) -> None:
         """Wait until both oximeters are heard again."""
         wanted = [len(pulses) + 3 for pulses in self.heard[:2]]
-        async with asyncio.timeout(45.0):
+        async with asyncio.timeout(90.0):
             while any(len(pulses) < count for pulses, count in zip(self.heard, wanted, strict=False)):
                 self._news.clear()
                 await self._news.wait()
         print(f"{self.bench.now_s():6.1f} s  after {accident}: {[len(each) for each in self.heard]}")  # noqa: T201
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 async def test_two_oximeters_and_a_cuff_live_through_every_accident(on_air: OnAir) -> None:
     """Two minutes: a link lost, a bond lost, bluetoothd restarted, the adapter off and on."""
     async with on_air() as bench:

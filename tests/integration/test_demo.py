@@ -1,0 +1,53 @@
+"""``hub-agent demo`` as a stranger starts it."""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from tests.broker import mosquitto
+
+pytestmark = pytest.mark.slow
+
+
+async def _demo(*args: str) -> dict[str, Any]:
+    """Run it; give its last line."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "hub_agent", "demo", "--json", *args),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await process.communicate()
+    assert process.returncode == 0, output.decode() + errors.decode()
+    summary: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return summary
+
+
+def _check(summary: dict[str, Any]) -> None:
+    assert (summary["lost"], summary["duplicates"]) == (0, 0)
+    assert summary["confirmed"] == summary["stored"] >= summary["emitted"] > 10
+    assert summary["alarms"] >= 1
+    assert summary["latency_s"].keys() == {"alarm", "episodic", "continuous"}
+    assert all(value > 0 for figures in summary["latency_s"].values() for value in figures.values())
+
+
+@pytest.mark.broker
+@pytest.mark.timeout(120)
+async def test_runs_with_mosquitto() -> None:
+    if mosquitto() is None:
+        pytest.skip("mosquitto is not installed: apt-get install mosquitto")
+    summary = await _demo("--seconds", "12", "--broker", "mosquitto")
+    _check(summary)
+    assert summary["latency_s"]["alarm"]["p99"] < 0.5
+
+
+@pytest.mark.timeout(120)
+async def test_runs_with_the_embedded_broker() -> None:
+    _check(await _demo("--seconds", "12", "--broker", "amqtt"))
+
+
+@pytest.mark.timeout(120)
+async def test_a_cut_loses_and_doubles_nothing() -> None:
+    _check(await _demo("--seconds", "20", "--cut-at", "4", "--cut", "8"))
