@@ -19,7 +19,7 @@ def covering(hub: Hub, covers: Ranges, cls: ReadingClass, *items: wire.Item) -> 
 
 
 def gap_record(hub: Hub, covers: Ranges) -> Message:
-    return covering(hub, covers, ALARM, event("gap", cause="shed"))
+    return covering(hub, covers, ALARM, event("gap", why="shed"))
 
 
 @pytest.fixture
