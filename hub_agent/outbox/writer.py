@@ -13,7 +13,8 @@ from hub_agent import envelope, wire
 from hub_agent.clock import Clock
 from hub_agent.envelope import COVERS_MAX, Ranges, digest, merged, parse_batch
 from hub_agent.errors import FullError
-from hub_agent.model import ReadingClass, ReceivedReading, Stamp
+from hub_agent.gaps import instant
+from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.outbox import ballast, quota
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.recent import Kept
@@ -269,22 +270,12 @@ class Writer:
         """Say what is gone, as far as the hub knows: what an earlier life of the process sealed, it cannot open."""
         about = self._timeline.about(cls, covers[0][0], covers[-1][1])
         return {
-            "cause": "shed",
+            "device": "",
+            "why": "shed",
+            "from": None if about.since is None else instant(about.since),
+            "to": None if about.until is None else instant(about.until),
+            "devices": list(about.devices),
             "class": cls.name.lower(),
             "batches": len(picked),
             "items": sum(gone.items for gone in picked),
-            "since": _instant(about.since),
-            "until": _instant(about.until),
-            "devices": list(about.devices),
         }
-
-
-def _instant(stamp: Stamp | None) -> dict[str, Any] | None:
-    if stamp is None:
-        return None
-    return {
-        "boot": stamp.boot,
-        "monotonic_ns": stamp.monotonic_ns,
-        "wall_ns": stamp.wall_ns,
-        "clock": stamp.clock.value,
-    }
