@@ -270,8 +270,7 @@ class Forwarder:
         if word.wanted:
             self._announced.difference_update(word.wanted)
         for seq, code in word.refused:
-            flight = self.lanes.flights.get(seq)
-            if flight is not None:
+            if flight := self.lanes.flights.get(seq):
                 self._put_aside(flight.batch.key, code)
         self._wake.set()
 
