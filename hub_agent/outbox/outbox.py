@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from hub_agent import wire
 from hub_agent.clock import Clock
+from hub_agent.envelope import COVERS_MAX
 from hub_agent.errors import DamagedError, StorageError
 from hub_agent.model import Reading, ReadingClass
 from hub_agent.outbox import recovery
@@ -66,8 +67,9 @@ class Outbox:
         """Is told the keys of batches that were shed or rewritten: nobody may send them any more."""
         self.failure: StorageError | None = None
         """What damaged file or card was met; the process must end, so that the next start repairs it."""
-        sealer = make_sealer(store.journal)
-        self._writer = self._guarded(lambda opened: Writer(opened, sealer, box, clock, limits))
+        self._sealer = make_sealer(store.journal)
+        self._writer = self._guarded(lambda opened: Writer(opened, self._sealer, box, clock, limits))
+        self._untold: list[Committed] = []
         self.tallies: dict[ReadingClass, Tally] = self._guarded(Store.tally)
 
     @property
@@ -145,9 +147,10 @@ class Outbox:
         Raises:
             StorageError: the file did not take it.
         """
+        untold, self._untold = self._untold, []
         if await self.run(lambda _store: self._writer.turn()):
-            return (await self._write(self._writer.trim)).committed
-        return []
+            untold += (await self._write(self._writer.trim)).committed
+        return untold
 
     async def _write(self, work: Callable[[Confirmed], Written]) -> Written:
         """Let the writer write, knowing what is confirmed; book what it did."""
@@ -236,8 +239,23 @@ class Outbox:
         self._writer.records = {epoch_id: record for _, epoch_id, record in store.epochs()}
 
     async def after(self, cls: ReadingClass, key: int, limit: int) -> list[Row]:
-        """Read up to ``limit`` waiting batches of a class behind ``key``, oldest first."""
-        return await self.run(lambda store: store.after(cls, key, limit))
+        """Read up to ``limit`` waiting batches of a class behind ``key``, oldest first.
+
+        What a failing card has changed is deleted instead, with a gap record that :meth:`turn` gives: the NOC could
+        neither believe such a batch nor refuse it, and it would be sent for ever.
+        """
+        while True:
+            rows, cast_out = await self.run(lambda store: self._read(store, cls, key, limit))
+            if cast_out is None:
+                return rows
+            self._book(cast_out)
+            self._untold += cast_out.committed
+
+    def _read(self, store: Store, cls: ReadingClass, key: int, limit: int) -> tuple[list[Row], Written | None]:
+        """Read rows; or, where some of them are spoilt, delete those and say so."""
+        rows = store.after(cls, key, limit)
+        spoilt = [row for row in rows if not self._sealer.made(row.envelope)]
+        return rows, self._writer.cast_out(spoilt[:COVERS_MAX]) if spoilt else None
 
     async def row(self, key: int) -> Row | None:
         """Read one waiting batch; None when it is gone."""

@@ -1,3 +1,4 @@
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,13 @@ from hub_agent.errors import FullError, StorageError
 from hub_agent.model import ReadingClass
 from hub_agent.outbox import ballast, quota
 from hub_agent.outbox.quota import MIB, Limits
-from hub_agent.outbox.rows import seq_of
+from hub_agent.outbox.rows import key_of, seq_of
 from hub_agent.outbox.store import Store
+from hub_agent.topics import Topics
 from hub_agent.wire import Event
 from tests.disk import make_read_only, mounted
 from tests.outbox.journey import Hub, Noc, reading
+from tests.rooms import HUB
 from tests.virtual import LoopClock, virtual_time
 
 LIMITS = Limits(quota=3 * MIB, ballast=MIB, min_free=0)
@@ -152,6 +155,37 @@ async def test_what_is_shed_is_not_sent_any_more(tmp_path: Path) -> None:
     assert not gone & {batch.seq for batch in batches}
     assert noc.faults == []
     assert hub.waiting() == [0, 0, 0]
+    await hub.die()
+
+
+# --- a card that changes what it holds --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", [5, 40, 100, -1])
+@virtual_time
+async def test_a_batch_that_the_card_has_changed_is_told_as_lost_and_holds_nothing_up(tmp_path: Path, at: int) -> None:
+    hub, noc = Hub(tmp_path / "o.db", LoopClock()), Noc(tmp_path / "noc.db")
+    for number in range(10):
+        await hub.commit([reading(number, hub.clock)])
+    await hub.die()
+    hub.open()
+    [row] = await hub.outbox.after(CONTINUOUS, key_of(CONTINUOUS, 3), 1)
+    spoilt = bytearray(row.envelope)
+    spoilt[at] ^= 4
+
+    def spoil(store: Store) -> None:
+        store.on_connection(
+            lambda db: db.execute("UPDATE batches SET envelope = ? WHERE key = ?", (bytes(spoilt), row.key))
+        )
+
+    await hub.outbox.run(spoil)
+    await hub.drain(noc)
+    hub.forwarder.offer(await hub.outbox.turn())
+    [gap] = await gaps(hub, noc)
+    assert sorted(noc.numbers()) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert (gap.fields["why"], gap.fields["batches"], gap.fields["items"]) == ("damaged", 1, 1)
+    noc.take(Topics(HUB).health, json.dumps(hub.health()).encode())
+    assert (hub.waiting(), noc.faults) == ([0, 0, 0], [])
     await hub.die()
 
 
