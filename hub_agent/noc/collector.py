@@ -23,7 +23,8 @@ from hub_agent.errors import DeliveryError
 from hub_agent.logs import get_logger
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Link, Message, Profile
 from hub_agent.noc.confirming import Confirming
-from hub_agent.noc.intake import Intake, Outcome
+from hub_agent.noc.intake import Intake
+from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.spool import Letter
 from hub_agent.noc.store import Store
 from hub_agent.seal import PrivateKey

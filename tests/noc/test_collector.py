@@ -13,8 +13,8 @@ from hub_agent.envelope import FIRST_LINK
 from hub_agent.errors import RefusedError
 from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.noc.collector import Collector, Keys
-from hub_agent.noc.intake import Outcome
 from hub_agent.noc.lines import Charted, Fault
+from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.spool import Letter
 from hub_agent.noc.store import Store
 from hub_agent.seal import Sealer
