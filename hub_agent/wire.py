@@ -35,6 +35,8 @@ from hub_agent.model import (
 _MS: Final = 1_000_000
 SHAPE_MAX: Final = 256
 """Measurements in one reading: more is no device's, and would let a few bytes unfold into gigabytes."""
+ITEMS_MAX: Final = 65_536
+"""Items in one batch: a minute of everything that a hub can hear is far less."""
 _BOOT_BYTES: Final = 8
 _NAME_BYTES: Final = 16
 _EXACT: Final = 1 << 53
@@ -158,12 +160,17 @@ def _encode_samples(block: Samples) -> list[Any]:
     return [block.code, block.unit, str(block.period_s), str(block.scale), list(block.data)]
 
 
-def decode(body: bytes) -> tuple[Item, ...]:
+def decode(body: bytes, count: int | None = None) -> tuple[Item, ...]:
     """Decode the body of a batch: its readings, group by group, then its events.
 
+    Args:
+        body: CBOR.
+        count: how many items its header promises; None where there is no header.
+
     Raises:
-        DecodeError: this is not a body of this version.
+        DecodeError: this is not a body of this version, or holds more or fewer items.
     """
+    most = ITEMS_MAX if count is None else min(count, ITEMS_MAX)
     try:
         content = cbor2.loads(body)
         clocks = [
@@ -177,10 +184,12 @@ def decode(body: bytes) -> tuple[Item, ...]:
         ]
         items: list[Item] = []
         for group in content.get("r", ()):
+            _fit(len(items) + len(group["t"]), most)  # before a few bytes unfold into millions of readings
             items.extend(_decode_group(group, clocks))
+        events = content.get("e", ())
+        _fit(len(items) + len(events), most)
         items.extend(
-            Event(kind, _stamp(_of(clocks, index), whole(at_ms)), fields)
-            for kind, index, at_ms, fields in content.get("e", ())
+            Event(kind, _stamp(_of(clocks, index), whole(at_ms)), fields) for kind, index, at_ms, fields in events
         )
     except DecodeError:
         raise
@@ -194,7 +203,14 @@ def decode(body: bytes) -> tuple[Item, ...]:
         RecursionError,
     ) as error:
         raise DecodeError(f"batch body: {type(error).__name__}: {error}") from error
+    if count is not None and len(items) != count:
+        raise DecodeError("batch body: fewer items than its header promises")
     return tuple(items)
+
+
+def _fit(items: int, most: int) -> None:
+    if items > most:
+        raise DecodeError(f"batch body: more than {most} items")
 
 
 def whole(value: object, lowest: int = 1 - _EXACT, beyond: int = _EXACT) -> int:
@@ -268,6 +284,8 @@ def _measurements(group: Mapping[str, Any], count: int) -> Iterable[tuple[Measur
     if any(type(n) is not int or not -_WIDEST < n < _WIDEST for column in group["v"] for n in column):
         raise DecodeError("batch body: a column holds something else than whole numbers")
     if not shape:
+        if not all(group.get("x", ("",))):
+            raise DecodeError("batch body: a reading of nothing")
         return [()] * count
     values = iter(group["v"])
     columns: list[list[Measurement]] = []
