@@ -240,8 +240,7 @@ class Intake:
         if known is None or not 0 <= last < SEQ_END:
             return
         digests = self._store.chart.digests(known, last)
-        if digests and chain not in digests:
-            self._store.chart.mark_forked(known)
+        if digests and chain not in digests:  # nobody signed it, so nothing is marked as forked
             self._fault(Fault(hub.name, "clone", journal, last), noc_ms, outcome)
         if self._store.chart.missing(known, last) > waiting:
             self._fault(Fault(hub.name, "gap", journal, last), noc_ms, outcome)
