@@ -164,9 +164,11 @@ class Collector:
             for jti, delivery in settled:
                 self._store.spool.sent(jti, delivery, now_ms)
             letters = self._store.spool.waiting(now_ms, WINDOW)
-            if now_ms - (self._store.collector_ms() or 0) >= 1000:  # noqa: PLR2004 - once a second is life enough
+        outcome = self._intake.take(messages, now_ms) if messages else Outcome()  # says itself that it is at work
+        if not messages and now_ms - (self._store.collector_ms() or 0) >= 1000:  # noqa: PLR2004 - once a second is life enough
+            with self._store.transaction():
                 self._store.turned(now_ms)
-        return self._intake.take(messages, now_ms) if messages else Outcome(), letters
+        return outcome, letters
 
     # --- what goes out ------------------------------------------------------------------------------------------------
 
