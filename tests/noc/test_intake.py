@@ -36,6 +36,15 @@ JSON = st.recursive(
 
 
 GROUP: dict[str, Any] = {"d": "cuff", "k": 1, "c": 0, "m": [[150456, "%", 0]], "t": [0], "v": [[97]]}
+ODD: list[dict[str, Any]] = [
+    *({"i": [name]} for name in (5, 1.5, "x" * 16, [5], [1.5], True, bytes(15))),
+    *({"q": flags} for flags in (2**70, -1, "1", True)),
+    *({"u": user} for user in (2**70, "1")),
+    *({"s": [record]} for record in (2**70, "1")),
+    *({"w": [["2026-01-01T00:00:00", offset]]} for offset in (2**70, 1.5)),
+    {"c": -1},
+    {"v": [[2**4000]]},
+]
 
 
 def values(charted: Sequence[Any]) -> list[str]:
@@ -152,18 +161,7 @@ def test_a_seal_that_does_not_open_is_refused(bench: Bench, hub: Hub) -> None:
         cbor2.dumps({"c": [[bytes(8), 0, 0, True]], "e": [[b"alarm", 0, 0, {}]]}),
         cbor2.dumps({"c": [[bytes(8), 1 << 60, 0, True]], "e": [["alarm", 0, 0, {}]]}),
         cbor2.dumps({"c": [[bytes(8), 0, 0, True]], "e": [["alarm", 0, 0.5, {}]]}),
-        *(
-            cbor2.dumps({"c": [[bytes(8), 0, 0, True]], "r": [GROUP | odd]})
-            for odd in (
-                *({"i": [name]} for name in (5, 1.5, "x" * 16, [5], [1.5], True, bytes(15))),
-                *({"q": flags} for flags in (2**70, -1, "1", True)),
-                *({"u": user} for user in (2**70, "1")),
-                *({"s": [record]} for record in (2**70, "1")),
-                *({"w": [["2026-01-01T00:00:00", offset]]} for offset in (2**70, 1.5)),
-                {"c": -1},
-                {"v": [[2**4000]]},
-            )
-        ),
+        *(cbor2.dumps({"c": [[bytes(8), 0, 0, True]], "r": [GROUP | odd]}) for odd in ODD),
         *(
             cbor2.dumps({"c": [[boot, 0, 0, True]], "e": [["alarm", 0, 0, {}]]})
             for boot in (10**12, 8, [0] * 8, "x" * 8, bytes(7), bytes(9))
