@@ -30,6 +30,14 @@ class Taker(Protocol):
         """Take an event."""
         ...
 
+    async def keep_state(self) -> None:
+        """Make durable what was taken; returns when it is.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
+        ...
+
     def raise_now(self, events: Sequence[AlarmEvent]) -> None:
         """Take alarm events."""
         ...
@@ -146,12 +154,21 @@ class Reporter:
     # --- commands -----------------------------------------------------------------------------------------------------
 
     async def result(self, result: CommandResult) -> None:
-        """A command was answered."""
+        """A command was answered; the answer is durable when this returns.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
         fields = {"jti": result.jti, "op": result.op, "outcome": result.outcome, "result": dict(result.result)}
         self.taker.note(Event("result", self._clock.stamp(), fields))
+        await self.taker.keep_state()
 
     async def security(self, event: SecurityEvent) -> None:
-        """Something came that should not have come."""
+        """Something came that should not have come; durable when this returns.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
         _log.warning("security_event", code=event.code)
         fields = {
             "code": event.code,
@@ -161,6 +178,7 @@ class Reporter:
             "times": event.times,
         }
         self.taker.note(Event("security", self._clock.stamp(), fields))
+        await self.taker.keep_state()
 
     # --- the hub itself -----------------------------------------------------------------------------------------------
 
