@@ -13,6 +13,7 @@ from hub_agent.alarms.watch import AlarmBook
 from hub_agent.clock import Clock
 from hub_agent.clock_watch import ClockWatch
 from hub_agent.commands.record import CommandResult, SecurityEvent
+from hub_agent.commands.refusal import ATTACKS
 from hub_agent.delivery import Trouble
 from hub_agent.gaps import Gaps, hub_off
 from hub_agent.health import RELEASE
@@ -164,7 +165,7 @@ class Reporter:
         await self.taker.keep_state()
 
     async def security(self, event: SecurityEvent) -> None:
-        """Something came that should not have come; durable when this returns.
+        """Something came that should not have come; an alarm where it means an attack. Durable when this returns.
 
         Raises:
             StorageError: it could not be stored.
@@ -178,6 +179,8 @@ class Reporter:
             "times": event.times,
         }
         self.taker.note(Event("security", self._clock.stamp(), fields))
+        if event.code in ATTACKS:
+            self.alarm("security", active=True)
         await self.taker.keep_state()
 
     # --- the hub itself -----------------------------------------------------------------------------------------------
