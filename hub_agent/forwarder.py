@@ -80,10 +80,12 @@ class Forwarder:
         self._topics = topics
         self._confirmation_keys = tuple(confirmation_keys)
         self._policy = policy
+        self._holds = policy.on_no_subscribers == "hold"
         self._clock = clock
         self._reluctance = Reluctance(on_trouble, clock.monotonic_s)
         self._on_event = Telling(on_event, clock.monotonic_s)
         self._on_noc_time = on_noc_time
+        self._noc_ns = 0
         self._draw = draw
         self._lost_s: float | None = None
         pace = Pace(policy.drain_bytes_s, policy.drain_spread_s)
@@ -210,7 +212,9 @@ class Forwarder:
             self.figures.refused += 1
             self.lanes.returned(key, now_s)
             self._reluctance.begin("uplink_refused")
-        elif reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._holds:
+        elif (
+            reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._policy.on_no_subscribers == "hold"
+        ):
             self.lanes.returned(key, now_s)
             self._reluctance.begin("no_subscribers")
         else:
@@ -219,10 +223,6 @@ class Forwarder:
                 self._announced.clear()  # a record that went to nobody is as good as never sent
             if self._policy.confirm == "broker":
                 self._confirmed(seq_of(key), seq_of(key))
-
-    @property
-    def _holds(self) -> bool:
-        return self._policy.on_no_subscribers == "hold"
 
     def refused(self) -> None:
         """Take note that the broker refused something else of this hub's."""
@@ -261,17 +261,24 @@ class Forwarder:
         if word.hub_id != self._topics.hub_id or message.topic != self._topics.confirm or message.retained:
             self._on_event("confirmation_rejected", {"why": "addressed to another hub, or retained"})
             return
-        self._on_noc_time(word.wall_ns)
         if word.journal != self._outbox.journal:
             return  # of an earlier life of this hub's storage: nothing here has those numbers
+        self._hear(word.wall_ns)
         for first, last in word.confirmed:
             if 1 <= first <= last <= self._outbox.last_seq:
                 self._confirmed(first, last)
         if word.wanted:
             self._announced.difference_update(word.wanted)
         for seq, code in word.refused:
-            self._refused_by_noc(seq, code)
+            if flight := self.lanes.flights.get(seq):
+                self._put_aside(flight.batch.key, code)
         self._wake.set()
+
+    def _hear(self, wall_ns: int) -> None:
+        """Take the NOC's time, if it is news: an old word, sent again, must not pass for a NOC that watches."""
+        if wall_ns > self._noc_ns:
+            self._noc_ns = wall_ns
+            self._on_noc_time(wall_ns)
 
     def _confirmed(self, first: int, last: int) -> None:
         now_s = self._clock.monotonic_s()
@@ -281,11 +288,6 @@ class Forwarder:
             batch = flight.batch
             self.figures.delivered(class_of(batch.key), batch.items, batch.received_ns, flight.attempts, now_s)
         self._outbox.confirm(first, last, [flight.batch for flight in flights])
-
-    def _refused_by_noc(self, seq: int, code: str) -> None:
-        flight = self.lanes.flights.get(seq)
-        if flight is not None:
-            self._put_aside(flight.batch.key, code)
 
     def _put_aside(self, key: int, code: str) -> None:
         """Keep a batch that nobody takes, but stop sending it; a person must look."""

@@ -190,7 +190,7 @@ class Parts:
         )
 
     async def restore(self) -> None:
-        """Take up what an earlier life of the process left: alarms with their limits, the clock floor, commands."""
+        """Take up what an earlier life of the process left: alarms with their limits, the clock floor."""
         floor = await self._outbox.state(FLOOR)
         if floor is not None:
             self._build.floor.raise_to(int.from_bytes(floor, "big"))
@@ -203,7 +203,13 @@ class Parts:
         await self._bar.restore()
         if self._build.damage is not None:
             self.reporter.storage_damaged(*self._build.damage, ledger_lost=self._bar.lost)
-        await self.desk.recover()  # before a command can come: it would be taken for one of the earlier life
+
+    async def recover(self) -> None:
+        """Answer the commands that an earlier life of the process left open; the intake must be running.
+
+        Before a command can come: it would be taken for one of the earlier life.
+        """
+        await self.desk.recover()
 
     def broker(self) -> BrokerSession:
         """Make the broker session."""

@@ -154,7 +154,7 @@ def prune(connection: sqlite3.Connection, now: datetime) -> int:
 
 
 def high_water(connection: sqlite3.Connection) -> dict[str, int]:
-    """Give the highest recorded ``ctr`` by kid. The heartbeat carries them, so that the NOC sees a rolled-back card."""
+    """Give the highest recorded ``ctr`` by kid: whatever is not above them is refused."""
     return dict(connection.execute("SELECT kid, ctr FROM issuer_hwm ORDER BY kid").fetchall())
 
 

@@ -8,17 +8,16 @@ loop, and no cancelled coroutine leaves a cursor open.
 """
 
 import asyncio
-import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from hub_agent import wire
 from hub_agent.clock import Clock
 from hub_agent.envelope import COVERS_MAX
 from hub_agent.errors import DamagedError, StorageError
-from hub_agent.model import ReadingClass
+from hub_agent.model import Reading, ReadingClass
 from hub_agent.outbox import recovery
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.failures import named
@@ -29,7 +28,7 @@ from hub_agent.outbox.store import Store
 from hub_agent.outbox.writer import Confirmed, Writer, Written
 from hub_agent.seal import Sealer
 
-__all__ = ["UNBOUNDED", "Committed", "Outbox", "name_record"]
+__all__ = ["UNBOUNDED", "Committed", "Outbox"]
 
 _KEEP_NAMES: Final = 100_000
 
@@ -225,11 +224,6 @@ class Outbox:
                 self._delivered.add(seq_of(batch.key))
                 self._count(batch.key, -1, -batch.items, -batch.numbers)
 
-    @property
-    def unsettled(self) -> int:
-        """How many ranges of confirmed batches still lie on the card."""
-        return len(self._confirmed)
-
     async def settle(self) -> None:
         """Delete what is confirmed, forget spent epochs and old names.
 
@@ -267,6 +261,10 @@ class Outbox:
         """Read one waiting batch; None when it is gone."""
         return await self.run(lambda store: store.row(key))
 
+    def name(self, device: str, reading: Reading) -> str:
+        """Name a device's record: 32 hex digits, the same whenever the device sends it again."""
+        return self._box.name(wire.distinction(device, reading)).hex()
+
     async def seen(self, name: bytes) -> bool:
         """Say whether a device's record of this name was stored before."""
         return await self.run(lambda store: store.seen(name))
@@ -293,8 +291,3 @@ class Outbox:
         finally:
             await self.run(Store.close)
             self._thread.shutdown()
-
-
-def name_record(device: str, parts: Sequence[Any]) -> str:
-    """Name a device's record: 32 hex digits of SHA-256 over alias and content, the same whenever it is sent again."""
-    return hashlib.sha256(repr((device, *parts)).encode()).hexdigest()[:32]

@@ -127,6 +127,9 @@ class Writer:
 
     def _write(self, pieces: Sequence[Piece], change: Change, done: Written) -> Written:
         """Seal and store; ``done`` is what was written on the way here, and is given back with the rest."""
+        if not pieces:  # local state or confirmations alone: no key is made that would seal nothing
+            done.deleted += self._store.apply(change)
+            return done
         epoch, begins = self._current_epoch()
         seq, link = self._store.last_seq, self.link
         fresh: list[Committed] = []
@@ -137,10 +140,10 @@ class Writer:
             received = () if covers else tuple(item.stamp.monotonic_ns for item in items)
             fresh.append(Committed(key_of(cls, seq), len(items), sealed, received, 1 + envelope.count(covers)))
         change.rows = [Row(batch.key, batch.items, batch.envelope, batch.numbers) for batch in fresh]
-        change.epochs = begins if fresh else ()
+        change.epochs = begins
         done.deleted += self._store.apply(change)
         self.link = link
-        if change.epochs:
+        if begins:
             self._epoch, self._epoch_first = epoch, begins[0][0]
             self._epoch_since_s = self._clock.monotonic_s()
             self.records[epoch.id] = epoch.record
