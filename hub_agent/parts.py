@@ -14,6 +14,7 @@ from hub_agent import gaps, mqtt
 from hub_agent.alarms.alarm import AlarmEvent
 from hub_agent.alarms.annunciator import Annunciator, Output
 from hub_agent.alarms.watch import AlarmBook
+from hub_agent.backlog import BacklogWatch
 from hub_agent.builder import Builder
 from hub_agent.clock import Clock
 from hub_agent.commands.desk import Desk
@@ -120,6 +121,7 @@ class Parts:
         self._keys = command_keys(build.trust)
         self.desk = self._make_desk()
         self._bar = ReplayBar(outbox, clock, build.floor, self._keys)
+        self._backlog = BacklogWatch(outbox, self._uplink, clock, self.reporter.backlog)
         self._storage = StorageWatch(outbox, self.forwarder, self.reporter.storage)
         self.agent = Agent(
             config,
@@ -235,6 +237,7 @@ class Parts:
             build.clock,
             turn=self._turn,
             watch_storage=self._storage.turn,
+            watch_backlog=self._backlog.turn,
         )
 
     def _turn(self, stamp: Stamp) -> None:

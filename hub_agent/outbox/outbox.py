@@ -31,6 +31,8 @@ from hub_agent.seal import Sealer
 __all__ = ["UNBOUNDED", "Committed", "Outbox"]
 
 _KEEP_NAMES: Final = 100_000
+_OLDEST: Final = 256
+"""Batches of a class among which to look for one that waits: those before it are confirmed, and go with a commit."""
 
 UNBOUNDED: Final = Limits(quota=1 << 60, ballast=0, min_free=0)
 
@@ -256,6 +258,14 @@ class Outbox:
         rows = store.after(cls, key, limit)
         spoilt = [row for row in rows if not self._sealer.made(row.envelope)]
         return rows, self._writer.cast_out(spoilt[:COVERS_MAX]) if spoilt else None
+
+    async def waits(self, seq: int) -> bool:
+        """Say whether a batch numbered ``seq`` or lower waits for its confirmation."""
+        if not any(tally.batches for tally in self.tallies.values()):
+            return False
+        rows = await self.run(lambda store: [row for cls in ReadingClass for row in store.oldest(cls, _OLDEST)])
+        waiting = {seq_of(key) for key, *_ in rows if seq_of(key) <= seq} - self._delivered
+        return any(not any(first <= one <= last for first, last in self._confirmed) for one in waiting)
 
     async def row(self, key: int) -> Row | None:
         """Read one waiting batch; None when it is gone."""
