@@ -254,8 +254,6 @@ class Parts:
         build = self._build
         await Salvager(self._outbox, self.forwarder, build.clock, build.salvage).run(build.set_aside)
 
-    # --- devices ------------------------------------------------------------------------------------------------------
-
     def runner(self, device: Device, ways: Ways) -> Runner | None:
         """Make a device's runner; a device that cannot be run is parked, and said so."""
         clock, reporter = self._build.clock, self.reporter
@@ -285,8 +283,6 @@ class Parts:
         if not reading.stored:
             self.reporter.heard(device, stamp)
         return await self.intake.take(device, reading, stamp)
-
-    # --- small glue ---------------------------------------------------------------------------------------------------
 
     async def _command(self, message: mqtt.Message) -> None:
         await self._bar.close()

@@ -3,8 +3,8 @@
 Owns: the writer thread, and what is known of the rows without reading them: how many wait, which are confirmed.
 Never: publishes, judges, or hands out anything but sealed bytes. Nobody else opens the database.
 
-Everything that touches the file runs on one thread, so that a commit, slow as a card can be, never stops the event
-loop, and no cancelled coroutine leaves a cursor open.
+Everything that touches the file runs on one thread: a slow commit never stops the event loop, and no cancelled
+coroutine leaves a cursor open.
 """
 
 import asyncio
@@ -227,11 +227,7 @@ class Outbox:
                 self._count(batch.key, -1, -batch.items, -batch.numbers)
 
     async def settle(self) -> None:
-        """Delete what is confirmed, forget spent epochs and old names.
-
-        Raises:
-            StorageError: it is all still there.
-        """
+        """Delete what is confirmed, forget spent epochs and old names; StorageError: it is all still there."""
         await self.commit({})
         await self.run(self._tidy)
 
