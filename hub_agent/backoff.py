@@ -23,7 +23,7 @@ class Backoff:
 
     def __init__(self, base_s: float = 0.1, *, rng: random.Random | None = None) -> None:
         self._base_s = base_s
-        self._rng = rng or random.Random()  # noqa: S311 - spreading load, not a secret
+        self._draw = random.random if rng is None else rng.random
         self.reset()
 
     def reset(self) -> None:
@@ -34,7 +34,7 @@ class Backoff:
     def failed(self) -> None:
         """Count one more failure and draw its jitter."""
         self._ceiling_s = min(self._ceiling_s * 2, _LONGEST_S)
-        self._share = self._rng.random()
+        self._share = self._draw()
 
     def delay_s(self, cap_s: float) -> float:
         """Give the wait after the newest failure; the same again for another cap, in proportion."""

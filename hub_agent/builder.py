@@ -117,7 +117,14 @@ class Builder:
     def policy(self) -> Policy:
         """Say how delivery behaves."""
         section = self.config.delivery
-        return Policy(section.confirm, section.on_no_subscribers, section.resend_s, section.window)
+        return Policy(
+            section.confirm,
+            section.on_no_subscribers,
+            section.resend_s,
+            section.window,
+            None if section.drain_kib_s is None else section.drain_kib_s * 1024,
+            section.drain_spread_s,
+        )
 
     def profile(self) -> mqtt.Profile:
         """Say how to connect to the broker.

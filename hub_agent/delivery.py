@@ -3,6 +3,7 @@
 Owns: these values. Never: delivers; the forwarder does.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,12 +23,16 @@ class Policy:
         on_no_subscribers: whether "no matching subscribers" counts as taken (``accept``) or as not taken (``hold``).
         resend_s: how long to wait for a confirmation.
         window: PUBACKs that may be outstanding.
+        drain_bytes_s: the most that backlog may send a second; None: as much as the link takes.
+        drain_spread_s: the longest that a drain may be put off after an outage, so that a fleet does not come at once.
     """
 
     confirm: Literal["noc", "broker"] = "noc"
     on_no_subscribers: Literal["hold", "accept"] = "hold"
     resend_s: float = 10.0
     window: int = 20
+    drain_bytes_s: float | None = None
+    drain_spread_s: float = 30.0
 
 
 @dataclass(slots=True)
@@ -50,3 +55,20 @@ class Figures:
     resent: int = 0
     refused: int = 0
     last_confirmed_s: float | None = None
+
+    def delivered(self, cls: ReadingClass, items: int, received_ns: Iterable[int], attempts: int, now_s: float) -> None:
+        """Count a batch that the NOC has confirmed.
+
+        Args:
+            cls: its class.
+            items: how many it holds.
+            received_ns: monotonic stamps of its items, of those that were sent while fresh.
+            attempts: how often it was sent.
+            now_s: monotonic.
+        """
+        self.confirmed += items
+        if cls is not ReadingClass.ALARM:
+            self.confirmed_readings += items
+        self.resent += attempts > 1
+        for one_ns in received_ns:
+            self.latency[cls].add(now_s - one_ns / 1e9)

@@ -1,46 +1,30 @@
 """Which batch goes next: pure.
 
-Owns: the order of sending, what is on its way, and what must be sent again.
+Owns: the order of sending.
 Never: reads the database, publishes, or reads a clock; time and rows are arguments.
 
-Order: alarms, old or new; then fresh batches, those first that the link swallowed, most valuable class first; then the
-backlog, never with more than half of the window: what must be sent again, then what waits, most valuable class first,
-oldest first. A batch is fresh while it waits in RAM, which holds a bounded number; the rest are found again in the
-outbox by a cursor for each class. ``sent`` is not ``delivered``: a batch leaves only when the NOC confirms it.
+Order: alarms, new before old; then fresh batches, those first that the link swallowed, most valuable class first; then
+the backlog, never with more than half of the window, and as the link bears (``pace``): what must be sent again, then
+what waits, most valuable class first, oldest first. A batch is fresh while it waits in RAM, which holds a bounded
+number; the rest are found again in the outbox by a cursor for each class. ``sent`` is not ``delivered``: a batch leaves
+only when the NOC confirms it (``flights``).
 """
 
-from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
+from hub_agent.flights import Choice, Flight, Flights, Owed
 from hub_agent.model import ReadingClass
-from hub_agent.outbox.outbox import Committed
-from hub_agent.outbox.store import class_of, key_of, seq_of
+from hub_agent.outbox.rows import Committed, class_of, key_of, seq_of
+from hub_agent.pace import Pace
 
 FRESH_S: Final = 30.0
 """A batch older than this is backlog, whatever it holds: the promise is 30 seconds."""
 FRESH_BATCHES: Final = 64
 """Fresh batches a class holds in RAM; older ones wait in the outbox alone."""
-
-
-@dataclass(slots=True)
-class Flight:
-    """A batch that was handed to the broker and is not confirmed."""
-
-    batch: Committed
-    fresh: bool
-    since_s: float
-    acknowledged: bool = False
-    attempts: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What to send now."""
-
-    batch: Committed
-    fresh: bool
+HORIZON_BYTES: Final = 4 * 1024 * 1024
+"""What unconfirmed batches may take of the RAM."""
 
 
 class Lanes:
@@ -51,22 +35,19 @@ class Lanes:
         horizon: batches that may be unconfirmed; beyond it only alarms go, and what goes again, so that a NOC that is
             down is not flooded through a broker that is up.
         resend_s: how long to wait for the NOC's confirmation.
+        pace: the room for backlog.
     """
 
-    def __init__(self, window: int = 20, horizon: int = 512, resend_s: float = 10.0) -> None:
+    def __init__(self, window: int = 20, horizon: int = 512, resend_s: float = 10.0, pace: Pace | None = None) -> None:
         self._window = window
         self._horizon = horizon
-        self._resend_s = resend_s
         self._fresh: dict[ReadingClass, deque[tuple[Committed, float]]] = {cls: deque() for cls in ReadingClass}
         self._backlog: dict[ReadingClass, deque[Committed]] = {cls: deque() for cls in ReadingClass}
         self._cursor: dict[ReadingClass, int] = {cls: key_of(cls, 0) for cls in ReadingClass}
         self._exhausted: dict[ReadingClass, bool] = dict.fromkeys(ReadingClass, False)
-        self._again: deque[Flight] = deque()
-        self._poison: set[int] = set()
         self._withheld: set[int] = set()
-        self.flights: OrderedDict[int, Flight] = OrderedDict()
-        self._out: dict[int, bool] = {}
-        """Numbers for which the broker owes a PUBACK → whether they count as backlog."""
+        self.flights = Flights(resend_s, FRESH_S)
+        self.pace = pace or Pace()
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 
@@ -77,15 +58,11 @@ class Lanes:
             queue = self._fresh[cls]
             queue.append((batch, at_s))
             if len(queue) > FRESH_BATCHES:
-                self._fall_back(queue.popleft()[0])
+                self._rewind(queue.popleft()[0].key)
 
-    def _fall_back(self, batch: Committed) -> None:
-        """Leave a batch to the outbox: the cursor of its class will come by."""
-        cls = class_of(batch.key)
-        self._rewind(cls, batch.key)
-
-    def _rewind(self, cls: ReadingClass, key: int) -> None:
-        """Have a class's backlog read from ``key`` on, and again from what is at hand, where that is older."""
+    def _rewind(self, key: int) -> None:
+        """Leave a batch to the outbox: its class's backlog is read from it on, or from what is at hand and older."""
+        cls = class_of(key)
         at_hand = self._backlog[cls]
         if self._cursor[cls] >= key:
             self._cursor[cls] = min([key, *(row.key for row in at_hand)]) - 1
@@ -108,13 +85,9 @@ class Lanes:
         held = {batch.key for batch, _ in self._fresh[cls]}
         for row in rows:
             self._cursor[cls] = row.key
-            if row.key not in held and not self._spoken_for(row.key):
+            if row.key not in held and row.key not in self._withheld and seq_of(row.key) not in self.flights:
                 self._backlog[cls].append(row)
         self._exhausted[cls] = exhausted
-
-    def _spoken_for(self, key: int) -> bool:
-        seq = seq_of(key)
-        return key in self._withheld or seq in self.flights or seq in self._out or seq in self._poison
 
     # --- what is rewritten or shed meanwhile --------------------------------------------------------------------------
 
@@ -128,14 +101,14 @@ class Lanes:
         released = set(keys)
         self._withheld -= released
         for cls in {class_of(key) for key in released}:
-            self._rewind(cls, min(key for key in released if class_of(key) is cls))
+            self._rewind(min(key for key in released if class_of(key) is cls))
 
     def forget(self, keys: Iterable[int]) -> None:
         """Send none of these batches any more: they are gone. What comes of those on their way changes nothing."""
         gone = set(keys)
         self._drop(gone)
         for key in gone:
-            self.flights.pop(seq_of(key), None)
+            self.flights.land(seq_of(key))
 
     def _drop(self, keys: set[int]) -> None:
         for cls in ReadingClass:
@@ -146,66 +119,53 @@ class Lanes:
 
     def choose(self, at_s: float) -> Choice | None:
         """Take the next batch to publish; None while nothing may go."""
-        if len(self._out) >= self._window:
+        flights = self.flights
+        for key in flights.back(at_s):
+            self._rewind(key)
+        if flights.owed >= self._window or flights.trial:
             return None
-        room = len(self.flights) < self._horizon
+        room = len(flights) < self._horizon and flights.bytes < HORIZON_BYTES
         choice = self._choose_alarm(at_s) or self._choose_swallowed(at_s)
         if choice is None and room:
             choice = self._choose_fresh(at_s)
-        if choice is None and sum(self._out.values()) < max(1, self._window // 2):
-            choice = self._choose_overdue(at_s) or (self._choose_backlog() if room else None)
+        if choice is None:
+            choice = flights.suspect()
+        if choice is None and flights.owed_backlog < max(1, self._window // 2):
+            choice = self._choose_overdue(at_s) or (self._choose_backlog(at_s) if room else None)
         if choice is not None:
-            self._depart(choice, at_s)
+            backlog = not choice.fresh and class_of(choice.batch.key) is not ReadingClass.ALARM
+            flights.depart(choice, at_s, backlog=backlog)
+            if backlog:
+                self.pace.sent(len(choice.batch.envelope), at_s)
         return choice
 
     def _choose_alarm(self, at_s: float) -> Choice | None:
-        for flight in self._swallowed():
+        choice = self._take_fresh(ReadingClass.ALARM, at_s)
+        if choice is not None:
+            return choice
+        for flight in self.flights.swallowed():
             if class_of(flight.batch.key) is ReadingClass.ALARM:
-                return self._again_at(flight, at_s)
-        for flight in self._overdue(at_s):
+                return self.flights.again(flight, at_s)
+        for flight in self.flights.overdue(at_s):
             if class_of(flight.batch.key) is ReadingClass.ALARM:
                 return Choice(flight.batch, fresh=False)
         alarms = self._backlog[ReadingClass.ALARM]
-        if alarms:
-            return Choice(alarms.popleft(), fresh=False)
-        return self._take_fresh(ReadingClass.ALARM, at_s)
+        return Choice(alarms.popleft(), fresh=False) if alarms else None
 
     def _choose_swallowed(self, at_s: float) -> Choice | None:
         """Send again what the link swallowed while it was fresh."""
-        for flight in self._swallowed():
-            if self._is_fresh(flight, at_s):
-                return self._again_at(flight, at_s)
+        for flight in self.flights.swallowed():
+            if self.flights.is_fresh(flight, at_s):
+                return self.flights.again(flight, at_s)
         return None
 
     def _choose_overdue(self, at_s: float) -> Choice | None:
         """Send again what else the link swallowed, and what the NOC has not confirmed in time."""
-        for flight in self._swallowed():
-            return self._again_at(flight, at_s)
-        for flight in self._overdue(at_s):
-            return Choice(flight.batch, fresh=False)
+        for flight in self.flights.swallowed():
+            return self.flights.again(flight, at_s) if self.pace.may_go(flight.size, at_s) else None
+        for flight in self.flights.overdue(at_s):
+            return Choice(flight.batch, fresh=False) if self.pace.may_go(flight.size, at_s) else None
         return None
-
-    def _swallowed(self) -> list[Flight]:
-        """Give what the broker never took, less what was confirmed or set aside all the same."""
-        if self._again:
-            self._again = deque(f for f in self._again if self.flights.get(seq_of(f.batch.key)) is f)
-        return list(self._again)
-
-    def _overdue(self, at_s: float) -> Iterator[Flight]:
-        """Give what the broker took too long ago, longest first."""
-        for flight in self.flights.values():
-            if at_s - flight.since_s < self._resend_s:
-                return
-            if flight.acknowledged:
-                yield flight
-
-    def _again_at(self, flight: Flight, at_s: float) -> Choice:
-        self._again.remove(flight)
-        return Choice(flight.batch, fresh=self._is_fresh(flight, at_s))
-
-    @staticmethod
-    def _is_fresh(flight: Flight, at_s: float) -> bool:
-        return flight.fresh and at_s - flight.since_s <= FRESH_S
 
     def _choose_fresh(self, at_s: float) -> Choice | None:
         for cls in ReadingClass:
@@ -221,65 +181,58 @@ class Lanes:
             fresh = at_s - since_s <= FRESH_S
             if fresh or cls is ReadingClass.ALARM:
                 return Choice(batch, fresh=fresh)
-            self._fall_back(batch)
+            self._rewind(batch.key)
         return None
 
-    def _choose_backlog(self) -> Choice | None:
+    def _choose_backlog(self, at_s: float) -> Choice | None:
         for cls in ReadingClass:
             if self._backlog[cls]:
+                if not self.pace.may_go(len(self._backlog[cls][0].envelope), at_s):
+                    return None
                 return Choice(self._backlog[cls].popleft(), fresh=False)
             if not self._exhausted[cls]:
                 return None  # more valuable batches may be in the outbox: read first
         return None
 
-    def _depart(self, choice: Choice, at_s: float) -> None:
-        seq = seq_of(choice.batch.key)
-        before = self.flights.pop(seq, None)
-        attempts = before.attempts + 1 if before else 1
-        self.flights[seq] = Flight(choice.batch, choice.fresh, at_s, attempts=attempts)
-        self._out[seq] = not choice.fresh and class_of(choice.batch.key) is not ReadingClass.ALARM
-
     # --- what comes back ----------------------------------------------------------------------------------------------
 
-    def acknowledged(self, key: int) -> None:
+    def acknowledged(self, key: int, at_s: float) -> None:
         """The broker took it: a place in the window is free."""
-        self._out.pop(seq_of(key), None)
-        flight = self.flights.get(seq_of(key))
-        if flight is not None:
-            flight.acknowledged = True
+        self._learn(self.flights.acknowledged(key), at_s)
 
-    def returned(self, key: int) -> None:
+    def returned(self, key: int, at_s: float) -> None:
         """The broker did not take it, or had nobody to give it to: a place in the window is free, and it goes again."""
-        self._out.pop(seq_of(key), None)
-        flight = self.flights.get(seq_of(key))
-        if flight is not None:
-            self._again.append(flight)
+        self._learn(self.flights.returned(key), at_s)
 
-    def confirmed(self, first: int, last: int) -> list[Flight]:
+    def _learn(self, owed: Owed | None, at_s: float) -> None:
+        if owed is not None:
+            if owed.backlog:
+                self.pace.returned(owed.size)
+            self.pace.timed(owed.size, at_s - owed.since_s, at_s, backlog=owed.backlog)
+
+    def confirmed(self, first: int, last: int, at_s: float) -> list[Flight]:
         """The NOC has these batch numbers: give those that were on their way, oldest first."""
-        if last - first < len(self.flights):
-            found = [seq for seq in range(first, last + 1) if seq in self.flights]
-        else:
-            found = sorted(seq for seq in self.flights if first <= seq <= last)
-        return [self.flights.pop(seq) for seq in found]
+        return self.flights.confirmed(first, last, at_s)
 
     def set_aside(self, key: int) -> None:
-        """Never send this batch again by itself: it was refused, or it kills the link."""
-        self._poison.add(seq_of(key))
-        self.flights.pop(seq_of(key), None)
+        """Never send this batch again by itself: it was refused."""
+        self.flights.set_aside(key)
 
-    def disconnected(self) -> None:
-        """The link is gone: what the broker had not taken goes first on the next one."""
-        self._out.clear()
-        self._again = deque(flight for flight in self.flights.values() if not flight.acknowledged)
+    def connected(self, at_s: float, outage_s: float, share: float) -> None:
+        """Begin on a new link, after an outage; ``share``: 0 to 1, this hub's draw among the fleet."""
+        self.pace.connected(at_s, outage_s, share)
+
+    def disconnected(self, at_s: float) -> list[Flight]:
+        """The link is gone: what the broker had not taken goes first on the next one; give what is set aside."""
+        return self.flights.disconnected(at_s)
 
     def urgent(self) -> bool:
         """Say whether something fresh or unsent waits, so that reconnecting must not take its time."""
-        return bool(self._again) or any(self._fresh.values())
+        return self.flights.waiting() or any(self._fresh.values())
 
-    def next_resend_s(self) -> float | None:
-        """Say when the oldest confirmation falls due; None when nothing is on its way."""
-        for flight in self.flights.values():
-            if flight.acknowledged:
-                return flight.since_s + self._resend_s
-        return None
+    def next_s(self, at_s: float) -> float | None:
+        """Say when time alone lets something go; None when it will not."""
+        dues = [due_s for due_s in (self.flights.due_s(at_s),) if due_s is not None]
+        if any(self._backlog.values()) and self.pace.next_s() > at_s:
+            dues.append(self.pace.next_s())
+        return min(dues, default=None)

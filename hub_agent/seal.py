@@ -21,7 +21,18 @@ from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from hub_agent.envelope import DEFLATE, PLAIN, SIGN_BATCH, SIGN_EPOCH, VERSION, Batch, EpochRecord, Ranges, verify
+from hub_agent.envelope import (
+    DEFLATE,
+    PLAIN,
+    SIGN_BATCH,
+    SIGN_EPOCH,
+    VERSION,
+    Batch,
+    EpochRecord,
+    Ranges,
+    parse_batch,
+    verify,
+)
 from hub_agent.errors import SealError
 from hub_agent.model import ReadingClass
 from hub_agent.squeeze import expand, squeeze
@@ -152,6 +163,15 @@ class Sealer:
         recipients = cbor2.dumps(sealed)
         signature = self._identity.sign(SIGN_EPOCH + header + recipients)
         return Epoch(epoch_id, cbor2.dumps([header, recipients, signature]), AESGCM(data_key))
+
+    def made(self, envelope: bytes) -> bool:
+        """Tell whether a stored batch is still as it was sealed: of this hub and journal, with its signature."""
+        try:
+            batch = parse_batch(envelope)
+            verify_batch(batch, self._identity.public_key())
+        except SealError:
+            return False
+        return (batch.header.hub_id, batch.header.journal) == (self._hub_id, self._journal)
 
     def seal(
         self,

@@ -12,7 +12,7 @@ from typing import Final
 from hub_agent import mqtt
 from hub_agent.backoff import Backoff
 from hub_agent.clock import Clock
-from hub_agent.errors import DeliveryError, HubError
+from hub_agent.errors import DeliveryError, HubError, RefusedError
 from hub_agent.forwarder import Forwarder
 from hub_agent.health import BEAT_S, Health, Uplink
 from hub_agent.logs import get_logger
@@ -97,7 +97,7 @@ class BrokerSession:
 
     async def _connect_once(self, turned: Callable[[], None]) -> None:
         async with mqtt.connect(self._profile) as link:
-            await link.publish_and_wait(self._topics.status, self._birth("online"), retain=True)
+            await self._tell(link, self._topics.status, self._birth("online"), retain=True)
             self._came_up()
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -125,8 +125,16 @@ class BrokerSession:
 
     async def _beat(self, link: mqtt.Link) -> None:
         while True:
-            await link.publish_and_wait(self._topics.health, self._health.beat())
+            await self._tell(link, self._topics.health, self._health.beat())
             await asyncio.sleep(BEAT_S)
+
+    async def _tell(self, link: mqtt.Link, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish a word about the hub; a broker that refuses it is a trouble of delivery, not the link's end."""
+        try:
+            await link.publish_and_wait(topic, payload, retain=retain)
+        except RefusedError as error:
+            _log.warning("word_refused", why=str(error))
+            self._forwarder.refused()
 
     def _came_up(self) -> None:
         self._state.connected_s = self._clock.monotonic_s()

@@ -109,6 +109,8 @@ class Delivery(_Section):
     )
     resend_s: Number = Field(default=10.0, ge=1, le=300, description="unconfirmed for so long: send again")
     window: int = Field(default=20, ge=1, le=1000, description="messages under way at once")
+    drain_kib_s: Number | None = Field(default=None, gt=0, le=1_000_000, description="the most that a backlog may send")
+    drain_spread_s: Number = Field(default=30.0, ge=0, le=3600, description="a drain begins within, after an outage")
 
 
 class Commit(_Section):

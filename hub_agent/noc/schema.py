@@ -183,6 +183,26 @@ SELECT r.id, h.name AS hub, r.device, r.class, r.quality, r.stored, r.device_tim
        ) END AS received_ms,
        r.measurements, r.samples
 FROM readings r JOIN hubs h ON h.id = r.hub;
+
+-- from when to when nothing came, and why; device '' is the whole hub, until_ms is null while a gap lasts
+CREATE VIEW gaps AS
+WITH told AS (
+    SELECT hub, fields ->> '$.device' AS device, fields ->> '$.why' AS why, fields -> '$.from' AS since,
+           max(nullif(fields -> '$.to', 'null')) AS until
+    FROM events WHERE kind = 'gap' AND fields -> '$.from' IS NOT NULL GROUP BY 1, 2, 3, 4
+)
+SELECT h.name AS hub, t.device, t.why,
+       CASE WHEN t.since ->> '$[3]' THEN t.since ->> '$[2]' ELSE (SELECT at_ms FROM (
+           SELECT c.wall_ms + (t.since ->> '$[1]') - c.monotonic_ms AS at_ms,
+                  abs(c.monotonic_ms - (t.since ->> '$[1]')) AS away_ms
+           FROM clocks c WHERE c.hub = t.hub AND c.boot = t.since ->> '$[0]'
+       ) ORDER BY away_ms LIMIT 1) END AS since_ms,
+       CASE WHEN t.until ->> '$[3]' THEN t.until ->> '$[2]' ELSE (SELECT at_ms FROM (
+           SELECT c.wall_ms + (t.until ->> '$[1]') - c.monotonic_ms AS at_ms,
+                  abs(c.monotonic_ms - (t.until ->> '$[1]')) AS away_ms
+           FROM clocks c WHERE c.hub = t.hub AND c.boot = t.until ->> '$[0]'
+       ) ORDER BY away_ms LIMIT 1) END AS until_ms
+FROM told t JOIN hubs h ON h.id = t.hub;
 """
 
 
@@ -232,3 +252,17 @@ def transaction(db: sqlite3.Connection, kind: Literal["IMMEDIATE", "DEFERRED"] =
             raise
     except sqlite3.Error as error:
         raise StorageError(f"the NOC's store took nothing: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def step(db: sqlite3.Connection) -> Iterator[None]:
+    """Take back what is done inside when it raises, and leave the transaction around it as it was before."""
+    db.execute("SAVEPOINT step")
+    try:
+        yield
+    except BaseException:
+        if db.in_transaction:  # an error such as a full disk may have ended it already
+            db.execute("ROLLBACK TO step")
+            db.execute("RELEASE step")
+        raise
+    db.execute("RELEASE step")
