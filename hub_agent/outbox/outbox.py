@@ -7,18 +7,9 @@ Everything that touches the file runs on one thread: a slow commit never stops t
 coroutine leaves a cursor open.
 """
 
-<<<<<<< HEAD
-import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar
-=======
-import asyncio
-import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
->>>>>>> main
 
 from hub_agent import wire
 from hub_agent.clock import Clock
@@ -302,13 +293,4 @@ class Outbox:
             pass
         finally:
             await self.run(Store.close)
-<<<<<<< HEAD
             self._hand.end()
-
-
-def name_record(device: str, parts: Sequence[Any]) -> str:
-    """Name a device's record: 32 hex digits of SHA-256 over alias and content, the same whenever it is sent again."""
-    return hashlib.sha256(repr((device, *parts)).encode()).hexdigest()[:32]
-=======
-            self._thread.shutdown()
->>>>>>> main
