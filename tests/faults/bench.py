@@ -14,8 +14,9 @@ from hub_agent.clock import SystemClock
 from hub_agent.envelope import parse_batch
 from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.mqtt import Message
-from hub_agent.noc.intake import Intake, Outcome
+from hub_agent.noc.intake import Intake
 from hub_agent.noc.keyring import Keyring, keygen
+from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.store import Store as NocStore
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.recovery import open_store
