@@ -14,6 +14,7 @@ from hub_agent import gaps, mqtt
 from hub_agent.alarms.alarm import AlarmEvent
 from hub_agent.alarms.annunciator import Annunciator, Output
 from hub_agent.alarms.watch import AlarmBook
+from hub_agent.backlog import BacklogWatch
 from hub_agent.builder import Builder
 from hub_agent.clock import Clock
 from hub_agent.commands.desk import Desk
@@ -120,6 +121,7 @@ class Parts:
         self._keys = command_keys(build.trust)
         self.desk = self._make_desk()
         self._bar = ReplayBar(outbox, clock, build.floor, self._keys)
+        self._backlog = BacklogWatch(outbox, self._uplink, clock, self.reporter.backlog)
         self._storage = StorageWatch(outbox, self.forwarder, self.reporter.storage)
         self.agent = Agent(
             config,
@@ -235,6 +237,7 @@ class Parts:
             build.clock,
             turn=self._turn,
             watch_storage=self._storage.turn,
+            watch_backlog=self._backlog.turn,
         )
 
     def _turn(self, stamp: Stamp) -> None:
@@ -250,8 +253,6 @@ class Parts:
         """Bring what can be saved of damaged outboxes to the NOC; returns when that is done."""
         build = self._build
         await Salvager(self._outbox, self.forwarder, build.clock, build.salvage).run(build.set_aside)
-
-    # --- devices ------------------------------------------------------------------------------------------------------
 
     def runner(self, device: Device, ways: Ways) -> Runner | None:
         """Make a device's runner; a device that cannot be run is parked, and said so."""
@@ -282,8 +283,6 @@ class Parts:
         if not reading.stored:
             self.reporter.heard(device, stamp)
         return await self.intake.take(device, reading, stamp)
-
-    # --- small glue ---------------------------------------------------------------------------------------------------
 
     async def _command(self, message: mqtt.Message) -> None:
         await self._bar.close()

@@ -148,6 +148,10 @@ class Reporter:
         _log.warning("delivery_trouble", code=trouble, state="begun" if active else "over")
         self.alarm(trouble, active=active)
 
+    def backlog(self, late: bool) -> None:  # noqa: FBT001 - begins or ends
+        """The oldest unconfirmed batch is too old although the broker is there, or no longer so."""
+        self.alarm("backlog_age", active=late)
+
     def uplink(self, up: bool, _why: str) -> None:  # noqa: FBT001 - one transition, one word
         """The broker link came or went."""
         self.alarm("uplink_down", active=not up)

@@ -90,4 +90,4 @@ ATTACKS: Final = frozenset(
         Refusal.REPLAYED,
     }
 )
-"""What no honest sender does, however late or mistaken: forged, replayed, meant for another hub, or not theirs to ask."""
+"""What no honest sender does, however late: forged, replayed, meant for another hub, or not theirs to ask."""

@@ -3,8 +3,8 @@
 Owns: the writer thread, and what is known of the rows without reading them: how many wait, which are confirmed.
 Never: publishes, judges, or hands out anything but sealed bytes. Nobody else opens the database.
 
-Everything that touches the file runs on one thread, so that a commit, slow as a card can be, never stops the event
-loop, and no cancelled coroutine leaves a cursor open.
+Everything that touches the file runs on one thread: a slow commit never stops the event loop, and no cancelled
+coroutine leaves a cursor open.
 """
 
 import asyncio
@@ -31,6 +31,8 @@ from hub_agent.seal import Sealer
 __all__ = ["UNBOUNDED", "Committed", "Outbox"]
 
 _KEEP_NAMES: Final = 100_000
+_OLDEST: Final = 256
+"""Batches of a class among which to look for one that waits: those before it are confirmed, and go with a commit."""
 
 UNBOUNDED: Final = Limits(quota=1 << 60, ballast=0, min_free=0)
 
@@ -225,11 +227,7 @@ class Outbox:
                 self._count(batch.key, -1, -batch.items, -batch.numbers)
 
     async def settle(self) -> None:
-        """Delete what is confirmed, forget spent epochs and old names.
-
-        Raises:
-            StorageError: it is all still there.
-        """
+        """Delete what is confirmed, forget spent epochs and old names; StorageError: it is all still there."""
         await self.commit({})
         await self.run(self._tidy)
 
@@ -256,6 +254,14 @@ class Outbox:
         rows = store.after(cls, key, limit)
         spoilt = [row for row in rows if not self._sealer.made(row.envelope)]
         return rows, self._writer.cast_out(spoilt[:COVERS_MAX]) if spoilt else None
+
+    async def waits(self, seq: int) -> bool:
+        """Say whether a batch numbered ``seq`` or lower waits for its confirmation."""
+        if not any(tally.batches for tally in self.tallies.values()):
+            return False
+        rows = await self.run(lambda store: [row for cls in ReadingClass for row in store.oldest(cls, _OLDEST)])
+        waiting = {seq_of(key) for key, *_ in rows if seq_of(key) <= seq} - self._delivered
+        return any(not any(first <= one <= last for first, last in self._confirmed) for one in waiting)
 
     async def row(self, key: int) -> Row | None:
         """Read one waiting batch; None when it is gone."""

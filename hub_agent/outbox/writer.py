@@ -6,7 +6,7 @@ Never: knows what was sent or confirmed; its caller, the outbox, does.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from hub_agent import envelope, wire
@@ -127,9 +127,8 @@ class Writer:
 
     def _write(self, pieces: Sequence[Piece], change: Change, done: Written) -> Written:
         """Seal and store; ``done`` is what was written on the way here, and is given back with the rest."""
-        if not pieces:  # local state or confirmations alone: no key is made that would seal nothing
-            done.deleted += self._store.apply(change)
-            return done
+        if not pieces:  # no key is made that would seal nothing
+            return replace(done, deleted=[*done.deleted, *self._store.apply(change)])
         epoch, begins = self._current_epoch()
         seq, link = self._store.last_seq, self.link
         fresh: list[Committed] = []
@@ -139,8 +138,7 @@ class Writer:
             link = digest(sealed)
             received = () if covers else tuple(item.stamp.monotonic_ns for item in items)
             fresh.append(Committed(key_of(cls, seq), len(items), sealed, received, 1 + envelope.count(covers)))
-        change.rows = [Row(batch.key, batch.items, batch.envelope, batch.numbers) for batch in fresh]
-        change.epochs = begins
+        change.rows, change.epochs = [Row(one.key, one.items, one.envelope, one.numbers) for one in fresh], begins
         done.deleted += self._store.apply(change)
         self.link = link
         if begins:
