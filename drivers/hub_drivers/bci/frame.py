@@ -7,10 +7,10 @@ the first byte only; there is no checksum, so the sync bits are all there is to 
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.oximetry import flag_implausible
 
 __all__ = ["FORMATS", "SIZE", "Bci", "Stored", "decode", "decode_stored", "measure"]
@@ -102,12 +102,8 @@ def measure(buffer: bytes, start: int) -> int:
     return SIZE if len(rest) == SIZE - 1 else 0
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    return flag_implausible(decode(data)._asdict())
-
-
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "serial.bci5": _fields,
-    "serial.cms50dplus.record3": lambda data: decode_stored(data)._asdict(),
+    "serial.bci5": Format(decode, lambda found: flag_implausible(found._asdict())),
+    "serial.cms50dplus.record3": Format(decode_stored, lambda found: found._asdict()),
 }
 """This family's wire formats by name."""

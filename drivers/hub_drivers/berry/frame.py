@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.bci.frame import measure as measure_bci
 from hub_drivers.codec.checksum import sum8
 from hub_drivers.codec.number import tenths
@@ -125,8 +125,7 @@ def measure(buffer: bytes, start: int) -> int:
     return measure_bci(buffer, start)
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode(data)
+def _fields(found: Berry | Version) -> Mapping[str, Any]:
     if isinstance(found, Version):
         return {"kind": "version", "text": found.text}
     fields = found._asdict()
@@ -134,5 +133,5 @@ def _fields(data: bytes) -> Mapping[str, Any]:
     return flag_implausible({"index": fields.pop("sequence"), **fields})
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.berry20": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.berry20": Format(decode, _fields)}
 """This family's wire formats by name."""

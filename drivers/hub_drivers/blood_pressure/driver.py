@@ -26,7 +26,7 @@ from hub_agent.driver import (
     sig_uuid,
 )
 from hub_agent.model import Measurement, Quality, Reading, ReadingClass
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Fields, Format, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
 from hub_drivers.battery.frame import reading as battery
 from hub_drivers.blood_pressure.frame import (
@@ -159,18 +159,16 @@ DRIVER: Final = Driver(
 )
 
 
-def _measurement_fields(data: bytes) -> Fields:
-    frame = decode(data)
+def _measurement_fields(frame: PressureFrame) -> Fields:
     return gated(measurement_fields(frame), reading(frame))
 
 
-def _cuff_fields(data: bytes) -> Fields:
-    frame = decode(data)
+def _cuff_fields(frame: PressureFrame) -> Fields:
     return gated(cuff_fields(frame), cuff_reading(frame))
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.2a35": _measurement_fields,
-    "ble.2a36": _cuff_fields,
+    "ble.2a35": Format(decode, _measurement_fields),
+    "ble.2a36": Format(decode, _cuff_fields),
     "ble.2a49": feature_fields,
 }

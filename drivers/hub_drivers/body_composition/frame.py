@@ -159,9 +159,8 @@ def reading(
     return assess(ReadingClass.EPISODIC, (fat, *others), quality, time, stored=stored, user=whose)
 
 
-def fields(data: bytes) -> Fields:
+def fields(frame: CompositionFrame) -> Fields:
     """Give the fields of ``ble.2a9c``."""
-    frame = decode(data)
     found = {
         "unit": "imperial" if frame.imperial else "SI",
         "body_fat_percent": frame.fat_percent,

@@ -71,9 +71,9 @@ def encode(opcode: int, *, crc: bool) -> bytes:
     return sealed(request) if crc else request
 
 
-def fields(data: bytes) -> Fields:
+def fields(operation: Operation) -> Fields:
     """Give the fields of ``ble.2aac``."""
-    opcode, operand, crc_ok = decode(data)
+    opcode, operand, crc_ok = operation
     found: dict[str, Any] = {"opcode": opcode, "crc_ok": crc_ok}
     if opcode in _INTERVALS:
         found["interval_min"] = operand[0]

@@ -185,9 +185,8 @@ def measurement_fields(records: tuple[CgmRecord, ...]) -> Fields:
     }
 
 
-def feature_fields(data: bytes) -> Fields:
+def feature_fields(feature: CgmFeature) -> Fields:
     """Give the fields of ``ble.2aa8``."""
-    feature = decode_feature(data)
     return {"features": feature.features, "type": feature.kind, "location": feature.location}
 
 
@@ -204,9 +203,8 @@ def status_fields(data: bytes) -> Fields:
     }
 
 
-def start_fields(data: bytes) -> Fields:
+def start_fields(start: CgmStart) -> Fields:
     """Give the fields of ``ble.2aaa``."""
-    start = decode_start(data)
     return {"start": str(start.time), "tz_min": start.zone_min, "dst": start.dst, "crc_ok": start.crc_ok}
 
 

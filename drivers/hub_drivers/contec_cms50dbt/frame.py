@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.oximetry import flag_implausible
 
 __all__ = ["FORMATS", "LONGEST", "START", "Numeric", "Wave", "decode", "measure"]
@@ -83,8 +83,7 @@ def measure(buffer: bytes, start: int) -> int:
     return size if sum(found[:-1]) & 0x7F == found[-1] else -1
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode(data)
+def _fields(found: Numeric | Wave) -> Mapping[str, Any]:
     if isinstance(found, Wave):
         return {"kind": "wave", **found._asdict()}
     fields = {"kind": "numeric", **found._asdict()}
@@ -99,7 +98,7 @@ def _command_fields(data: bytes) -> Mapping[str, Any]:
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.contec_cms50dbt": _fields,
+    "ble.contec_cms50dbt": Format(decode, _fields),
     "ble.contec_cms50dbt.cmd": _command_fields,
 }
 """This family's wire formats by name."""

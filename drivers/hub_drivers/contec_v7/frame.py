@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.number import hundredths
 from hub_drivers.codec.oximetry import flag_implausible
 
@@ -250,23 +250,27 @@ def set_time(local: datetime) -> tuple[bytes, bytes]:
     return command(SET_DATE, bytes(day)), command(SET_CLOCK, bytes(clock))
 
 
-def _packet_fields(data: bytes) -> Mapping[str, Any]:
+def _decode(data: bytes) -> tuple[Packet, Live | None]:
     packet = decode_packet(data)
+    return packet, decode_live(packet.payload) if packet.type == LIVE else None
+
+
+def _packet_fields(found: tuple[Packet, Live | None]) -> Mapping[str, Any]:
+    packet, live = found
     fields: dict[str, Any] = {"type": packet.type, "payload": packet.payload.hex()}
-    if packet.type == LIVE:
-        fields |= decode_live(packet.payload)._asdict()
+    if live is not None:
+        fields |= live._asdict()
     return flag_implausible(fields)
 
 
-def _command_fields(data: bytes) -> Mapping[str, Any]:
-    packet = decode_packet(data)
+def _command_fields(packet: Packet) -> Mapping[str, Any]:
     if packet.type != COMMAND:
         raise DecodeError("type")
     return {"command": packet.payload[0], "data": packet.payload[1:].hex()}
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "serial.cms50.cmd": _command_fields,
-    "serial.cms50dplus.v7": _packet_fields,
+    "serial.cms50.cmd": Format(decode_packet, _command_fields),
+    "serial.cms50dplus.v7": Format(_decode, _packet_fields),
 }
 """This family's wire formats by name."""

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from hub_agent.driver import sig_uuid
 from hub_agent.errors import DecodeError
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Fields, Format, FormatDecoder
 from hub_drivers.codec.sig_time import SigTime, date_time, read_date_time
 
 DATE_TIME: Final = sig_uuid(0x2A08)
@@ -53,9 +53,8 @@ def encode(local: datetime) -> bytes:
     return date_time(local) + bytes((local.isoweekday(), local.microsecond * 256 // 1_000_000, MANUAL))
 
 
-def fields(data: bytes) -> Fields:
+def fields(current: CurrentTime) -> Fields:
     """Give the fields of ``ble.2a2b``."""
-    current = decode(data)
     return {
         "datetime": str(current.time),
         "day_of_week": current.day_of_week,
@@ -64,4 +63,4 @@ def fields(data: bytes) -> Fields:
     }
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a2b": fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a2b": Format(decode, fields)}

@@ -110,9 +110,8 @@ def decode(data: bytes) -> ContextFrame:
     )
 
 
-def fields(data: bytes) -> Fields:
+def fields(frame: ContextFrame) -> Fields:
     """Give the fields of ``ble.2a34``; carbohydrate in kg, medication with its unit, exercise in s and percent."""
-    frame = decode(data)
     found: dict[str, Any] = {
         "sequence": frame.sequence,
         "extended_flags": frame.extended_flags,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import crc16_ibm_sdlc
 
 __all__ = ["FORMATS", "decode"]
@@ -52,5 +52,7 @@ def decode(data: bytes) -> bytes:
     return plain[:-2]
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"serial.intellivue.frame": lambda data: {"body": decode(data).hex()}}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "serial.intellivue.frame": Format(decode, lambda body: {"body": body.hex()})
+}
 """This family's wire formats by name."""

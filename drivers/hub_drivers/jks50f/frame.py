@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
 from hub_drivers.codec.number import hundredths
 from hub_drivers.codec.oximetry import flag_implausible
@@ -68,5 +68,7 @@ def measure(buffer: bytes, start: int) -> int:
     return SIZE if (sum8(found[:-1]) + 1) & 0xFF == found[-1] else -1
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.jks50f": lambda data: flag_implausible(decode(data)._asdict())}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "ble.jks50f": Format(decode, lambda found: flag_implausible(found._asdict()))
+}
 """This family's wire formats by name."""

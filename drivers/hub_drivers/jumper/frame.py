@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.number import tenths
 from hub_drivers.codec.oximetry import flag_implausible
 
@@ -42,6 +42,6 @@ def decode(data: bytes) -> Value:
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.jumper_jpd500f": lambda data: flag_implausible(decode(data)._asdict())
+    "ble.jumper_jpd500f": Format(decode, lambda found: flag_implausible(found._asdict()))
 }
 """This family's wire formats by name."""

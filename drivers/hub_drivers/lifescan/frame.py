@@ -15,7 +15,7 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import crc16_ibm_3740, sum16
 
 __all__ = [
@@ -177,14 +177,13 @@ def decode_ultra2(body: str) -> Ultra2Result:
     return Ultra2Result(taken, int(found[8]), found[7] == "C", found[9] == "?")
 
 
-def _frame_fields(data: bytes) -> Mapping[str, Any]:
-    found = decode_frame(data)
+def _frame_fields(found: Frame) -> Mapping[str, Any]:
     return {"link": found.link, "message": found.message.hex()}
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "serial.lifescan.frame": _frame_fields,
-    "serial.onetouch_ultra2.checksum": lambda data: {"checksum16": sum16(data)},
-    "serial.onetouch_ultra2.line": lambda data: {"body": decode_line(data)},
+    "serial.lifescan.frame": Format(decode_frame, _frame_fields),
+    "serial.onetouch_ultra2.checksum": Format(sum16, lambda total: {"checksum16": total}),
+    "serial.onetouch_ultra2.line": Format(decode_line, lambda body: {"body": body}),
 }
 """This family's wire formats by name."""

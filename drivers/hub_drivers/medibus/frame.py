@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
 
 __all__ = ["FORMATS", "Frame", "decode", "decode_integer"]
@@ -58,7 +58,7 @@ def decode_integer(data: bytes) -> int:
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "serial.medibus.frame": lambda data: decode(data)._asdict(),
-    "serial.medibus.int": lambda data: {"int": decode_integer(data)},
+    "serial.medibus.frame": Format(decode, lambda found: found._asdict()),
+    "serial.medibus.int": Format(decode_integer, lambda number: {"int": number}),
 }
 """This family's wire formats by name."""

@@ -14,7 +14,7 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.number import hundredths, tenths
 from hub_drivers.codec.oximetry import flag_implausible
 
@@ -86,8 +86,7 @@ def status_names(status: int) -> list[str]:
     return [name for bit, name in _NAMES if status & bit]
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode(data)
+def _fields(found: Oximetry) -> Mapping[str, Any]:
     return flag_implausible({**found._asdict(), "status": status_names(found.status)})
 
 
@@ -97,5 +96,8 @@ def _control_fields(data: bytes) -> Mapping[str, Any]:
     return {"command": data.hex()}
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.nonin_control": _control_fields, "ble.nonin_nco": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "ble.nonin_control": _control_fields,
+    "ble.nonin_nco": Format(decode, _fields),
+}
 """This family's wire formats by name."""

@@ -8,10 +8,11 @@ Source: "Nonin 9560 Bluetooth Specification" (mattjlewis/NoninPulseOx, in the re
 status bit 7, the sum of the four bytes before it in the last one, and a sync bit on the first frame of 25 only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
+from hub_agent.registry import Format, FormatDecoder
 
 __all__ = [
     "PACKET_SIZE",
@@ -223,18 +224,15 @@ def measure_packet7(buffer: bytes, start: int) -> int:
     return _measure(buffer, start, 0)
 
 
-def _packet_fields(decode: Callable[[bytes], Packet]) -> Callable[[bytes], Mapping[str, Any]]:
-    def fields(data: bytes) -> Mapping[str, Any]:
-        found = decode(data)._asdict()
-        del found["status"], found["pleth"]
-        return found
-
-    return fields
+def _packet_fields(packet: Packet) -> Mapping[str, Any]:
+    found = packet._asdict()
+    del found["status"], found["pleth"]
+    return found
 
 
-FORMATS: Final[Mapping[str, Callable[[bytes], Mapping[str, Any]]]] = {
-    "serial.nonin.df2.frame": lambda data: decode_frame(data)._asdict(),
-    "serial.nonin.df2.packet": _packet_fields(decode_packet2),
-    "serial.nonin.df7.packet": _packet_fields(decode_packet7),
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "serial.nonin.df2.frame": Format(decode_frame, lambda found: found._asdict()),
+    "serial.nonin.df2.packet": Format(decode_packet2, _packet_fields),
+    "serial.nonin.df7.packet": Format(decode_packet7, _packet_fields),
 }
 """This module's wire formats by name."""

@@ -7,11 +7,12 @@ Source: "Nonin 9560 Bluetooth Specification" (mattjlewis/NoninPulseOx, in the re
 and Xpod is format 8 without its last byte; no public document that we read says so in full.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
 from hub_drivers.nonin_serial.packet import rate, saturation
 
@@ -245,19 +246,17 @@ def set_time(local: datetime) -> bytes:
     )
 
 
-def _spot_fields(data: bytes) -> Mapping[str, Any]:
-    spot = decode_df13(data)
+def _spot_fields(spot: Spot) -> Mapping[str, Any]:
     return spot._asdict() | {"timestamp": spot.timestamp and spot.timestamp.isoformat()}
 
 
-def _command_fields(data: bytes) -> Mapping[str, Any]:
-    command = decode_command(data)
+def _command_fields(command: Command) -> Mapping[str, Any]:
     return {"opcode": command.opcode, "data": command.data.hex()}
 
 
-FORMATS: Final[Mapping[str, Callable[[bytes], Mapping[str, Any]]]] = {
-    "serial.nonin.cmd": _command_fields,
-    "serial.nonin.df13": _spot_fields,
-    "serial.nonin.df8": lambda data: decode_df8(data)._asdict(),
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "serial.nonin.cmd": Format(decode_command, _command_fields),
+    "serial.nonin.df13": Format(decode_df13, _spot_fields),
+    "serial.nonin.df8": Format(decode_df8, lambda found: found._asdict()),
 }
 """This module's wire formats by name."""

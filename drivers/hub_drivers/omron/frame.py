@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import xor8
 
 __all__ = ["CLOSE", "FORMATS", "OPEN", "Assembler", "Frame", "decode", "read_request"]
@@ -99,12 +99,11 @@ class Assembler:
         return b"".join(piece or b"" for piece in pieces)[: first[0]]
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode(data)
+def _fields(found: Frame) -> Mapping[str, Any]:
     if found.type == READ_REQUEST:
         return {"address": found.address, "size": found.size}
     return {"type": found.type, "address": found.address, "size": found.size, "data": found.data.hex()}
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.omron_eeprom.frame": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.omron_eeprom.frame": Format(decode, _fields)}
 """This module's wire formats by name."""

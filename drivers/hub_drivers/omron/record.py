@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.pressure import implausible
 
 __all__ = ["FORMATS", "SIZE", "Layout", "Record", "decode_big", "decode_big_6232", "decode_little"]
@@ -98,8 +98,7 @@ def decode_big_6232(data: bytes) -> Record | None:
     return _record(data, (1, 0, 3, 2), "big", swapped=True)
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode_little(data)
+def _fields(found: Record | None) -> Mapping[str, Any]:
     if found is None:
         return {"empty": True}
     fields: dict[str, Any] = {**found._asdict()}
@@ -110,5 +109,5 @@ def _fields(data: bytes) -> Mapping[str, Any]:
     return fields
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.omron_eeprom.record14_le": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.omron_eeprom.record14_le": Format(decode_little, _fields)}
 """This module's wire formats by name."""

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import crc8_maxim
 from hub_drivers.codec.number import tenths
 from hub_drivers.codec.oximetry import flag_implausible
@@ -108,9 +108,13 @@ def measure(buffer: bytes, start: int) -> int:
     return size if crc8_maxim(found[:-1]) == found[-1] else -1
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
+def _decode(data: bytes) -> tuple[Frame, Param | None, tuple[int, ...] | None]:
     found = decode_frame(data)
-    values, samples = decode(found), decode_wave(found)
+    return found, decode(found), decode_wave(found)
+
+
+def _fields(decoded: tuple[Frame, Param | None, tuple[int, ...] | None]) -> Mapping[str, Any]:
+    found, values, samples = decoded
     if values is not None:
         return flag_implausible({"kind": "param", **values._asdict()})
     if samples is not None:
@@ -118,5 +122,8 @@ def _fields(data: bytes) -> Mapping[str, Any]:
     return {"kind": "other", "token": found.token, "type": found.type, "payload": found.payload.hex()}
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.pc60fw.frame": _fields, "serial.pc60.frame": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "ble.pc60fw.frame": Format(_decode, _fields),
+    "serial.pc60.frame": Format(_decode, _fields),
+}
 """This family's wire formats by name."""

@@ -209,9 +209,8 @@ def spot_fields(frame: SpotFrame) -> Fields:
     }
 
 
-def features_fields(data: bytes) -> Fields:
+def features_fields(frame: FeaturesFrame) -> Fields:
     """Give the fields of ``ble.2a60``."""
-    frame = decode_features(data)
     return {
         "features": frame.features,
         "measurement_status_support": frame.measurement_mask,

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from hub_agent.driver import sig_uuid
 from hub_agent.errors import DecodeError
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Fields, Format, FormatDecoder
 
 CONTROL_POINT: Final = sig_uuid(0x2A52)
 
@@ -79,9 +79,9 @@ def decode(data: bytes) -> CountAnswer | Answer | Request:
     return CountAnswer(int.from_bytes(operand, "little"))
 
 
-def fields(data: bytes) -> Fields:
+def fields(value: CountAnswer | Answer | Request) -> Fields:
     """Give the fields of ``ble.2a52``."""
-    match decode(data):
+    match value:
         case CountAnswer(records):
             return {"opcode": COUNT_RESPONSE, "count": records}
         case Answer(request, code):
@@ -90,4 +90,4 @@ def fields(data: bytes) -> Fields:
             return {"opcode": opcode, "operator": operator, "operand": operand.hex()}
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a52": fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a52": Format(decode, fields)}

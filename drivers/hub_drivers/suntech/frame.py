@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
 from hub_drivers.codec.pressure import implausible
 
@@ -119,8 +119,7 @@ def measure(buffer: bytes, start: int) -> int:
     return -1 if sum8(found) else size
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode(data)
+def _fields(found: Answer | Cuff | Result | Other) -> Mapping[str, Any]:
     if isinstance(found, Answer):
         return {"ack": found.letter}
     if isinstance(found, Cuff):
@@ -143,5 +142,8 @@ def _command_fields(data: bytes) -> Mapping[str, Any]:
     return {"command": data.hex()}
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"serial.suntech": _fields, "serial.suntech.cmd": _command_fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "serial.suntech": Format(decode, _fields),
+    "serial.suntech.cmd": _command_fields,
+}
 """This family's wire formats by name."""

@@ -23,7 +23,7 @@ from hub_agent.driver import (
     sig_uuid,
 )
 from hub_agent.model import Quality, Reading, ReadingClass
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Fields, Format, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
 from hub_drivers.battery.frame import reading as battery
 from hub_drivers.codec.medfloat import measured
@@ -153,14 +153,13 @@ DRIVER: Final = Driver(
 )
 
 
-def _fields(data: bytes) -> Fields:
-    frame = decode(data)
+def _fields(frame: TemperatureFrame) -> Fields:
     return gated(measurement_fields(frame), reading(frame))
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.2a1c": _fields,
-    "ble.2a1d": lambda data: {"value": decode_site(data)},
-    "ble.2a1e": _fields,
-    "ble.2a21": lambda data: {"interval_s": decode_interval(data)},
+    "ble.2a1c": Format(decode, _fields),
+    "ble.2a1d": Format(decode_site, lambda site: {"value": site}),
+    "ble.2a1e": Format(decode, _fields),
+    "ble.2a21": Format(decode_interval, lambda interval_s: {"interval_s": interval_s}),
 }

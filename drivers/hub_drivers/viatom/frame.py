@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import crc8_smbus
 from hub_drivers.codec.oximetry import flag_implausible
 
@@ -162,8 +162,7 @@ def measure(buffer: bytes, start: int) -> int:
     return size if crc8_smbus(found[:-1]) == found[-1] else -1
 
 
-def _frame_fields(data: bytes) -> Mapping[str, Any]:
-    found = decode_frame(data)
+def _frame_fields(found: Frame) -> Mapping[str, Any]:
     return {
         "dir": "request" if found.request else "response",
         "cmd_or_status": found.code,
@@ -172,14 +171,13 @@ def _frame_fields(data: bytes) -> Mapping[str, Any]:
     }
 
 
-def _realtime_fields(data: bytes) -> Mapping[str, Any]:
-    found = decode_realtime(data)
+def _realtime_fields(found: Realtime) -> Mapping[str, Any]:
     return flag_implausible({**found._asdict(), "wave": found.wave.hex()})
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.viatom_oxy.cmd17_payload": lambda data: flag_implausible(decode_live(data)._asdict()),
-    "ble.viatom_oxy.cmd1b_payload": _realtime_fields,
-    "ble.viatom_oxy.frame": _frame_fields,
+    "ble.viatom_oxy.cmd17_payload": Format(decode_live, lambda found: flag_implausible(found._asdict())),
+    "ble.viatom_oxy.cmd1b_payload": Format(decode_realtime, _realtime_fields),
+    "ble.viatom_oxy.frame": Format(decode_frame, _frame_fields),
 }
 """This family's wire formats by name."""

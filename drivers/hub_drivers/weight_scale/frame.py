@@ -86,9 +86,8 @@ def reading(frame: WeightFrame, *, stored: bool = False) -> Reading:
     return assess(ReadingClass.EPISODIC, measurements, quality, time, stored=stored, user=frame.user)
 
 
-def fields(data: bytes) -> Fields:
+def fields(frame: WeightFrame) -> Fields:
     """Give the fields of ``ble.2a9d``."""
-    frame = decode(data)
     found: dict[str, Any] = {
         "unit": "lb" if frame.imperial else "kg",
         "weight": frame.weight,
