@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from hub_agent.driver import DecodeError
 from hub_agent.registry import Format, FormatDecoder
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.oximetry import flag_implausible
 
 __all__ = ["FORMATS", "SIZE", "Bci", "Stored", "decode", "decode_stored", "measure"]
@@ -53,6 +54,9 @@ class Stored(NamedTuple):
     spo2: int
 
 
+_frame: Final = maker(Bci)
+
+
 def decode(data: bytes) -> Bci:
     """Decode a frame.
 
@@ -65,17 +69,19 @@ def decode(data: bytes) -> Bci:
     if not b0 & 0x80 or (pleth | b2 | rate | spo2) & 0x80:
         raise DecodeError("sync")
     rate |= (b2 & 0x40) << 1
-    return Bci(
-        b0 & 0x0F,
-        b0 & 0x10 != 0,
-        b0 & 0x20 != 0,
-        b0 & 0x40 != 0,
-        pleth,
-        b2 & 0x0F,
-        b2 & 0x10 != 0,
-        b2 & 0x20 != 0,
-        None if rate == 255 else rate,
-        None if spo2 == 127 else spo2,
+    return _frame(
+        (
+            b0 & 0x0F,
+            b0 & 0x10 != 0,
+            b0 & 0x20 != 0,
+            b0 & 0x40 != 0,
+            pleth,
+            b2 & 0x0F,
+            b2 & 0x10 != 0,
+            b2 & 0x20 != 0,
+            None if rate == 255 else rate,
+            None if spo2 == 127 else spo2,
+        )
     )
 
 

@@ -14,6 +14,7 @@ from hub_drivers.cgm.e2e import checked
 from hub_drivers.codec.bits import Bit, StatusWord
 from hub_drivers.codec.checksum import crc16_mcrf4xx
 from hub_drivers.codec.layout import Layout
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.medfloat import MedicalFloat, sfloat
 from hub_drivers.codec.sig_time import SigTime, dst_offset_min, read_date_time, time_zone_min
 
@@ -106,17 +107,25 @@ class CgmStart(NamedTuple):
     crc_ok: bool | None
 
 
+_made: Final = maker(CgmRecord)
+
+
+_start: Final = maker(CgmStart)
+
+
 def _record(body: bytes) -> CgmRecord:
     """Take a record apart, without its size; a checksum is already off."""
     flags, glucose, offset_min, status, calibration, warning, trend, quality = _RECORD.unpack(body)
-    return CgmRecord(
-        sfloat(glucose),
-        offset_min,
-        status if flags & 0x80 else None,
-        calibration if flags & 0x40 else None,
-        warning if flags & 0x20 else None,
-        sfloat(trend) if flags & 0x01 else None,
-        sfloat(quality) if flags & 0x02 else None,
+    return _made(
+        (
+            sfloat(glucose),
+            offset_min,
+            status if flags & 0x80 else None,
+            calibration if flags & 0x40 else None,
+            warning if flags & 0x20 else None,
+            sfloat(trend) if flags & 0x01 else None,
+            sfloat(quality) if flags & 0x02 else None,
+        )
     )
 
 
@@ -129,12 +138,12 @@ def decode(data: bytes) -> tuple[CgmRecord, ...]:
     records: list[CgmRecord] = []
     start = 0
     while start < len(data):
-        record = data[start : start + data[start]]
-        if len(record) < max(data[start], 2):
+        end = start + data[start]
+        if end < start + 2 or end > len(data):
             raise DecodeError("CGM record: its size goes past the value")
-        body, _crc_ok = checked(record, 1 + _RECORD.size(record[1:]), "CGM record")
+        body, _crc_ok = checked(data[start:end], 1 + _RECORD.size(data[start + 1]), "CGM record")
         records.append(_record(body[1:]))
-        start += len(record)
+        start = end
     if not records:
         raise DecodeError("CGM record: empty")
     return tuple(records)
@@ -164,7 +173,7 @@ def decode_start(data: bytes) -> CgmStart:
     body, crc_ok = checked(data, _START.size, "CGM session start")
     time, zone, dst = _START.unpack(body)
     known = dst_offset_min(dst) is not None
-    return CgmStart(read_date_time(time), time_zone_min(zone), dst if known else None, crc_ok)
+    return _start((read_date_time(time), time_zone_min(zone), dst if known else None, crc_ok))
 
 
 def measurement_fields(records: tuple[CgmRecord, ...]) -> Fields:

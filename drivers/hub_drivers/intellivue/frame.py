@@ -6,6 +6,7 @@ Source: "Data Export Interface Programming Guide", fixed baud rate protocol, che
 (TestFCSOutputStream). 7D escapes C0, C1 and itself by the exclusive or with 20; 7D C1 aborts a frame.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,25 +18,19 @@ __all__ = ["FORMATS", "decode"]
 
 _BEGIN: Final = 0xC0
 _END: Final = 0xC1
-_ESCAPE: Final = 0x7D
+_ESCAPED: Final = re.compile(rb"\x7d(.?)", re.DOTALL)
 
 
 def _unescaped(data: bytes) -> bytes:
-    plain = bytearray()
-    escaped = False
-    for byte in data:
-        if byte in {_BEGIN, _END}:
-            raise DecodeError("frame")
-        if escaped:
-            plain.append(byte ^ 0x20)
-            escaped = False
-        elif byte == _ESCAPE:
-            escaped = True
-        else:
-            plain.append(byte)
-    if escaped:
+    if _BEGIN in data or _END in data:
+        raise DecodeError("frame")
+    return _ESCAPED.sub(_plain, data)
+
+
+def _plain(escaped: re.Match[bytes]) -> bytes:
+    if not escaped[1]:
         raise DecodeError("aborted")
-    return bytes(plain)
+    return bytes((escaped[1][0] ^ 0x20,))
 
 
 def decode(data: bytes) -> bytes:

@@ -18,7 +18,6 @@ __all__ = ["FORMATS", "Frame", "decode", "decode_integer"]
 
 _KINDS: Final = {0x1B: "command", 0x01: "response"}
 _NUMBER: Final = re.compile(rb" *([+-]?\d{1,9})(?:\.\d*)? *")
-_HEX: Final = re.compile(rb"[0-9A-Fa-f]{2}")
 
 
 class Frame(NamedTuple):
@@ -39,8 +38,7 @@ def decode(data: bytes) -> Frame:
         raise DecodeError("length")
     if data[0] not in _KINDS or data[-1] != 0x0D:
         raise DecodeError("frame")
-    told = data[-3:-1]
-    if not _HEX.fullmatch(told) or int(told, 16) != sum8(data[:-3]):
+    if data[-3:-1].upper() != b"%02X" % sum8(data[:-3]):
         raise DecodeError("checksum")
     return Frame(_KINDS[data[0]], data[1], data[2:-3].decode("latin-1"))
 

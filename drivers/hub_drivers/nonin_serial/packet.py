@@ -9,10 +9,12 @@ status bit 7, the sum of the four bytes before it in the last one, and a sync bi
 """
 
 from collections.abc import Mapping
+from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
 from hub_agent.registry import Format, FormatDecoder
+from hub_drivers.codec.made import maker
 
 __all__ = [
     "PACKET_SIZE",
@@ -42,6 +44,7 @@ RED: Final = 0x04
 _COLOURS: Final = {0: None, GREEN: "green", RED: "red", PERFUSION: "yellow"}
 _STARTS: Final = b"\x01" * FRAMES
 _SYNC_BITS: Final = bytes(value & (ALWAYS | SYNC) for value in range(256))
+_FRAME: Final = Struct("5B")
 _IN_STEP: Final = bytes((ALWAYS,)) * (FRAMES - 1)
 
 
@@ -94,6 +97,12 @@ class Packet(NamedTuple):
     pleth: tuple[int, ...]
 
 
+_frame: Final = maker(Frame)
+
+
+_made: Final = maker(Packet)
+
+
 def decode_frame(data: bytes) -> Frame:
     """Decode one frame of data format 2.
 
@@ -107,15 +116,17 @@ def decode_frame(data: bytes) -> Frame:
         raise DecodeError("sync")
     if sum(data[:4]) & 0xFF != data[4]:
         raise DecodeError("checksum")
-    return Frame(
-        bool(status & SYNC),
-        _COLOURS[status & PERFUSION],
-        bool(status & ALARM),
-        bool(status & OUT_OF_TRACK),
-        bool(status & ARTEFACT),
-        bool(status & DISCONNECTED),
-        data[2],
-        data[3],
+    return _frame(
+        (
+            bool(status & SYNC),
+            _COLOURS[status & PERFUSION],
+            bool(status & ALARM),
+            bool(status & OUT_OF_TRACK),
+            bool(status & ARTEFACT),
+            bool(status & DISCONNECTED),
+            data[2],
+            data[3],
+        )
     )
 
 
@@ -136,28 +147,30 @@ def _packet(status: bytes, floats: bytes, pleth: tuple[int, ...]) -> Packet:
     union = 0
     for byte in status:
         union |= byte
-    return Packet(
-        rate(floats[0], floats[1]),
-        saturation(floats[2]),
-        floats[3],
-        (floats[5] & 0x7F) << 7 | floats[6] & 0x7F,
-        floats[7],
-        saturation(floats[8]),
-        saturation(floats[9]),
-        saturation(floats[10]),
-        rate(floats[13], floats[14]),
-        saturation(floats[15]),
-        saturation(floats[16]),
-        rate(floats[19], floats[20]),
-        rate(floats[21], floats[22]),
-        union,
-        pleth,
+    return _made(
+        (
+            rate(floats[0], floats[1]),
+            saturation(floats[2]),
+            floats[3],
+            (floats[5] & 0x7F) << 7 | floats[6] & 0x7F,
+            floats[7],
+            saturation(floats[8]),
+            saturation(floats[9]),
+            saturation(floats[10]),
+            rate(floats[13], floats[14]),
+            saturation(floats[15]),
+            saturation(floats[16]),
+            rate(floats[19], floats[20]),
+            rate(floats[21], floats[22]),
+            union,
+            pleth,
+        )
     )
 
 
 def _check(data: bytes, status: bytes) -> None:
-    for at in range(0, PACKET_SIZE, SIZE):
-        if sum(data[at : at + 4]) & 0xFF != data[at + 4]:
+    for first, second, third, fourth, total in _FRAME.iter_unpack(data):
+        if (first + second + third + fourth) & 0xFF != total:
             raise DecodeError("checksum")
     if status[0] & (ALWAYS | SYNC) != ALWAYS | SYNC or status[1:].translate(_SYNC_BITS) != _IN_STEP:
         raise DecodeError("sync")

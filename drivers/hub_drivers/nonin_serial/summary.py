@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from hub_agent.driver import DecodeError
 from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
+from hub_drivers.codec.made import maker
 from hub_drivers.nonin_serial.packet import rate, saturation
 
 __all__ = [
@@ -103,20 +104,25 @@ class Command(NamedTuple):
     data: bytes
 
 
+_made: Final = maker(Live)
+
+
 def _live(data: bytes, more: int) -> Live:
     status = data[0]
-    if not status & 0x80 or any(byte & 0x80 for byte in data[1:]):
+    if not status & 0x80 or not data[1:].isascii():
         raise DecodeError("sync")
-    return Live(
-        rate(status, data[1]),
-        saturation(data[2]),
-        bool(status & 0x20),
-        bool(status & 0x10),
-        bool(status & 0x08),
-        bool(status & 0x04),
-        bool(more & 0x20),
-        bool(more & 0x08),
-        bool(more & 0x01),
+    return _made(
+        (
+            rate(status, data[1]),
+            saturation(data[2]),
+            bool(status & 0x20),
+            bool(status & 0x10),
+            bool(status & 0x08),
+            bool(status & 0x04),
+            bool(more & 0x20),
+            bool(more & 0x08),
+            bool(more & 0x01),
+        )
     )
 
 
@@ -146,7 +152,7 @@ def _measure_live(buffer: bytes, start: int, size: int) -> int:
     if not buffer[start] & 0x80:
         return -1
     rest = buffer[start + 1 : start + size]
-    if any(byte & 0x80 for byte in rest):
+    if not rest.isascii():
         return -1
     return size if len(rest) == size - 1 else 0
 
@@ -165,8 +171,7 @@ def _bcd_time(digits: bytes) -> datetime | None:
     """Read century, year, month, day, hour, minute and second, two decimal digits each."""
     text = digits.hex()
     try:
-        month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(4, 14, 2))
-        return datetime(int(text[:4]), month, day, hour, minute, second)  # noqa: DTZ001 - device clocks know no zone
+        return datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
     except ValueError:
         return None
 
