@@ -13,6 +13,7 @@ from typing import Final
 from hub_agent import nomenclature as mdc
 from hub_agent.model import Absent, Code, DeviceTime, Measurement, Quality, Reading, ReadingClass, Unit
 from hub_agent.registry import Fields
+from hub_drivers.codec.made import maker
 
 Bounds = tuple[Decimal, Decimal]
 
@@ -90,6 +91,7 @@ BOUNDS: Final[Mapping[tuple[Code, Unit], Bounds]] = MappingProxyType(
 )
 """Lowest and highest believable value, both included, by quantity and unit. What has no row is not judged."""
 
+_reading: Final = maker(Reading)
 _INFINITE: Final = (Absent.POSITIVE_INFINITY, Absent.NEGATIVE_INFINITY)
 _GOOD: Final = Quality.GOOD  # flag arithmetic costs a microsecond in CPython 3.11: good readings do none
 
@@ -123,7 +125,7 @@ def assess(
         bounds = BOUNDS.get((code, unit))
         if bounds is not None and not bounds[0] <= value <= bounds[1]:
             quality |= Quality.IMPLAUSIBLE
-    return Reading(cls, measurements, quality, measured, record, stored, user)
+    return _reading((cls, measurements, quality, measured, record, stored, user, ()))
 
 
 def contradictory(systolic: Measurement, diastolic: Measurement) -> bool:

@@ -45,10 +45,11 @@ class SigTime(NamedTuple):
     def device_time(self) -> DeviceTime | None:
         """Give it as a reading holds it; None when the date is unknown."""
         local = self.local()
-        return None if local is None else DeviceTime(local)
+        return None if local is None else _device_time((local, None))
 
 
 _sig_time: Final = maker(SigTime)
+_device_time: Final = maker(DeviceTime)
 
 
 def dated(time: SigTime | None) -> tuple[DeviceTime | None, bool]:
