@@ -45,7 +45,7 @@ CUFF_PRESSURE: Final = sig_uuid(0x2A36)
 
 _GOOD: Final = Quality.GOOD
 _FIRST_S: Final = 30.0
-_QUIET_S: Final = 10.0
+_UNTIL_QUIET: Final = Wait(10.0)
 
 
 def reading(frame: PressureFrame, *, stored: bool = False) -> Reading:
@@ -83,7 +83,7 @@ def _session(options: Mapping[str, Any]) -> Session:
 
     def measured(data: bytes, moment: Moment) -> tuple[Action, ...]:
         frame = decode(data)
-        return Emit(reading(frame, stored=clock.old(dated(frame.time)[0], moment))), Wait(_QUIET_S)
+        return Emit(reading(frame, stored=clock.old(dated(frame.time)[0], moment))), _UNTIL_QUIET
 
     def inflating(data: bytes, _moment: Moment) -> tuple[Action, ...]:
         return Emit(cuff_reading(decode(data))), Wait(_FIRST_S)

@@ -17,7 +17,7 @@ from hub_agent.model import Absent, Code, DeviceTime, Measurement, Quality, Read
 from hub_agent.registry import Fields
 from hub_drivers.codec.layout import Layout
 from hub_drivers.codec.made import maker
-from hub_drivers.codec.plausibility import assess, gated, unless_zero
+from hub_drivers.codec.plausibility import amount, assess, gated
 from hub_drivers.codec.sig_time import SigTime, dated, read_date_time
 from hub_drivers.weight_scale.frame import FAILED, INCH, KG, LB, METRE, TENTH
 
@@ -152,9 +152,9 @@ def reading(
     fat = (
         Measurement(mdc.BODY_FAT, "%", None, Absent.ERROR)
         if frame.fat_percent is None
-        else unless_zero(Measurement(mdc.BODY_FAT, "%", frame.fat_percent))
+        else amount(mdc.BODY_FAT, "%", frame.fat_percent)
     )
-    others = [unless_zero(Measurement(code, unit, value)) for code, unit, value in _values(frame) if value is not None]
+    others = [amount(code, unit, value) for code, unit, value in _values(frame) if value is not None]
     quality = Quality.GOOD if fat.value is not None else Quality.INCOMPLETE
     time, unset = dated(frame.time)
     if unset:

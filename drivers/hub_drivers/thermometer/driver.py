@@ -52,7 +52,7 @@ _SITES: Final = {
     9: mdc.TEMPERATURE_TYMPANIC,
 }
 _FIRST_S: Final = 60.0
-_QUIET_S: Final = 10.0
+_UNTIL_QUIET: Final = Wait(10.0)
 
 
 def reading(
@@ -86,7 +86,7 @@ class _Thermometer:
         """Take a value of 2A1C."""
         frame = decode(data)
         yield Emit(reading(frame, site=self._site, stored=self._clock.old(dated(frame.time)[0], moment)))
-        yield Wait(_QUIET_S)
+        yield _UNTIL_QUIET
 
     def rising(self, data: bytes, _moment: Moment) -> Iterator[Action]:
         """Take a value of 2A1E."""

@@ -13,7 +13,7 @@ from hub_agent.model import Absent, Measurement, Quality, Reading, ReadingClass
 from hub_agent.registry import Fields
 from hub_drivers.codec.layout import Layout
 from hub_drivers.codec.made import maker
-from hub_drivers.codec.plausibility import assess, gated, unless_zero
+from hub_drivers.codec.plausibility import amount, assess, gated
 from hub_drivers.codec.sig_time import SigTime, dated, read_date_time
 
 MEASURES: Final = frozenset({mdc.WEIGHT, mdc.BMI, mdc.HEIGHT})
@@ -80,12 +80,12 @@ def reading(frame: WeightFrame, *, stored: bool = False) -> Reading:
         weight = Measurement(mdc.WEIGHT, unit, None, Absent.ERROR)
         quality = Quality.INVALID
     else:
-        weight = unless_zero(Measurement(mdc.WEIGHT, unit, frame.weight))
+        weight = amount(mdc.WEIGHT, unit, frame.weight)
     measurements: tuple[Measurement, ...] = (weight,)
     if frame.bmi is not None:
-        measurements += (unless_zero(Measurement(mdc.BMI, "kg/m2", frame.bmi)),)
+        measurements += (amount(mdc.BMI, "kg/m2", frame.bmi),)
     if frame.height is not None:
-        measurements += (unless_zero(Measurement(mdc.HEIGHT, length, frame.height)),)
+        measurements += (amount(mdc.HEIGHT, length, frame.height),)
     time, unset = dated(frame.time)
     if unset:
         quality |= Quality.CLOCK_NOT_SET
