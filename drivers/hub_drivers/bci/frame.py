@@ -54,6 +54,9 @@ class Stored(NamedTuple):
     spo2: int
 
 
+_stored: Final = maker(Stored)
+
+
 _frame: Final = maker(Bci)
 
 
@@ -95,7 +98,7 @@ def decode_stored(data: bytes) -> Stored:
         raise DecodeError("length")
     if data[0] & 0xFE != 0xF0 or not data[1] & 0x80 or data[2] & 0x80:
         raise DecodeError("sync")
-    return Stored((data[0] & 0x01) << 7 | data[1] & 0x7F, data[2])
+    return _stored(((data[0] & 0x01) << 7 | data[1] & 0x7F, data[2]))
 
 
 def measure(buffer: bytes, start: int) -> int:

@@ -91,6 +91,9 @@ class CgmFeature(NamedTuple):
     location: int
 
 
+_feature: Final = maker(CgmFeature)
+
+
 class CgmStart(NamedTuple):
     """The value of 2AAA.
 
@@ -161,7 +164,7 @@ def decode_feature(data: bytes) -> CgmFeature:
     features = int.from_bytes(raw, "little")
     if crc != (crc16_mcrf4xx(data[:4]) if features & E2E_CRC else 0xFFFF):
         raise DecodeError("CGM feature: checksum")
-    return CgmFeature(features, sample & 0x0F, sample >> 4)
+    return _feature((features, sample & 0x0F, sample >> 4))
 
 
 def decode_start(data: bytes) -> CgmStart:

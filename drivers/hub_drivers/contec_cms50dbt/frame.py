@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
 from hub_agent.registry import Format, FormatDecoder
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.oximetry import flag_implausible
 
 __all__ = ["FORMATS", "LONGEST", "START", "Numeric", "Wave", "decode", "measure"]
@@ -37,6 +38,9 @@ class Numeric(NamedTuple):
     spo2: int
 
 
+_numeric: Final = maker(Numeric)
+
+
 class Wave(NamedTuple):
     """A step of the pleth; its third byte is not understood.
 
@@ -47,6 +51,9 @@ class Wave(NamedTuple):
 
     pleth: int
     bargraph: int
+
+
+_wave: Final = maker(Wave)
 
 
 def _checked(data: bytes) -> None:
@@ -65,7 +72,7 @@ def decode(data: bytes) -> Numeric | Wave:
     if len(data) != _SIZES[data[1]]:
         raise DecodeError("length")
     _checked(data)
-    return Numeric(data[2], data[3], data[4]) if data[1] else Wave(data[3], data[4])
+    return _numeric((data[2], data[3], data[4])) if data[1] else _wave((data[3], data[4]))
 
 
 def measure(buffer: bytes, start: int) -> int:

@@ -88,6 +88,9 @@ class Packet(NamedTuple):
     payload: bytes
 
 
+_packet: Final = maker(Packet)
+
+
 class Live(NamedTuple):
     """A live payload, 60 a second.
 
@@ -139,6 +142,9 @@ class StoredSample(NamedTuple):
     pi: int | None
 
 
+_stored: Final = maker(StoredSample)
+
+
 _live: Final = maker(Live)
 
 
@@ -156,7 +162,7 @@ def decode_packet(data: bytes) -> Packet:
     if len(data) != _EXACT.get(kind, len(data)):
         raise DecodeError("length")
     payload = int.from_bytes(low, "little") | _LENT[high] & (1 << 8 * len(low)) - 1
-    return Packet(kind, payload.to_bytes(len(low), "little"))
+    return _packet((kind, payload.to_bytes(len(low), "little")))
 
 
 def decode_live(payload: bytes) -> Live:
@@ -217,8 +223,8 @@ def decode_start(date: Packet, time: Packet) -> datetime:
 
 
 def _sample(spo2: int, rate: int, pi: int) -> StoredSample:
-    return StoredSample(
-        None if rate in {0, 0xFF} else rate, None if spo2 in {0, 0x7F} else spo2, None if pi == 0xFFFF else pi
+    return _stored(
+        (None if rate in {0, 0xFF} else rate, None if spo2 in {0, 0x7F} else spo2, None if pi == 0xFFFF else pi)
     )
 
 

@@ -58,6 +58,9 @@ class Amount(NamedTuple):
     amount: MedicalFloat
 
 
+_noted: Final = maker(Amount)
+
+
 class ContextFrame(NamedTuple):
     """One value of 2A34; None where the flags leave a field out.
 
@@ -90,7 +93,7 @@ _frame: Final = maker(ContextFrame)
 
 
 def _amount(raw: bytes) -> Amount | None:
-    return Amount(raw[0], sfloat(raw[1] | raw[2] << 8)) if raw else None
+    return _noted((raw[0], sfloat(raw[1] | raw[2] << 8))) if raw else None
 
 
 def decode(data: bytes) -> ContextFrame:

@@ -64,6 +64,9 @@ class Sample(NamedTuple):
         return self.concentration.scaleb(power), unit
 
 
+_sample: Final = maker(Sample)
+
+
 class GlucoseFrame(NamedTuple):
     """One value of 2A18.
 
@@ -100,7 +103,7 @@ def decode(data: bytes) -> GlucoseFrame:
             sequence,
             read_date_time(base_time),
             offset_min if flags & 0x01 else None,
-            Sample(flags & 0x04 != 0, sfloat(sample[0] | sample[1] << 8), sample[2] & 0x0F, sample[2] >> 4)
+            _sample((flags & 0x04 != 0, sfloat(sample[0] | sample[1] << 8), sample[2] & 0x0F, sample[2] >> 4))
             if sample
             else None,
             status if flags & 0x08 else None,

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from hub_agent.driver import DecodeError
 from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.number import hundredths
 from hub_drivers.codec.oximetry import flag_implausible
 
@@ -35,6 +36,9 @@ class Value(NamedTuple):
     pi: Decimal | None
 
 
+_value: Final = maker(Value)
+
+
 def decode(data: bytes) -> Value:
     """Decode a frame.
 
@@ -50,11 +54,13 @@ def decode(data: bytes) -> Value:
     finger, spo2, rate = data[3] == 0, data[4], data[5]
     pi = data[6] & 0x7F | (data[7] & 0x3F) << 7
     no_rate = rate == _MISSING and (spo2 == _MISSING or not finger)
-    return Value(
-        finger,
-        None if spo2 == _MISSING else spo2,
-        None if no_rate else rate,
-        None if pi > _HIGHEST_PI else hundredths(pi),
+    return _value(
+        (
+            finger,
+            None if spo2 == _MISSING else spo2,
+            None if no_rate else rate,
+            None if pi > _HIGHEST_PI else hundredths(pi),
+        )
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from hub_agent.driver import DecodeError
 from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import crc16_ibm_3740, sum16
+from hub_drivers.codec.made import maker
 
 __all__ = [
     "FORMATS",
@@ -63,6 +64,9 @@ class Frame(NamedTuple):
     message: bytes
 
 
+_frame: Final = maker(Frame)
+
+
 class Count(NamedTuple):
     """How many records the meter holds."""
 
@@ -103,7 +107,7 @@ def decode_frame(data: bytes) -> Frame:
         raise DecodeError("frame")
     if crc16_ibm_3740(data[:-2]) != int.from_bytes(data[-2:], "little"):
         raise DecodeError("crc")
-    return Frame(data[2], data[3:-3])
+    return _frame((data[2], data[3:-3]))
 
 
 def record_request(number: int) -> bytes:

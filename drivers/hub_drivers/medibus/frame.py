@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from hub_agent.driver import DecodeError
 from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
+from hub_drivers.codec.made import maker
 
 __all__ = ["FORMATS", "Frame", "decode", "decode_integer"]
 
@@ -28,6 +29,9 @@ class Frame(NamedTuple):
     data: str
 
 
+_frame: Final = maker(Frame)
+
+
 def decode(data: bytes) -> Frame:
     """Take a frame apart.
 
@@ -40,7 +44,7 @@ def decode(data: bytes) -> Frame:
         raise DecodeError("frame")
     if data[-3:-1].upper() != b"%02X" % sum8(data[:-3]):
         raise DecodeError("checksum")
-    return Frame(_KINDS[data[0]], data[1], data[2:-3].decode("latin-1"))
+    return _frame((_KINDS[data[0]], data[1], data[2:-3].decode("latin-1")))
 
 
 def decode_integer(data: bytes) -> int:

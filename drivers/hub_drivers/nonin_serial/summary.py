@@ -97,6 +97,9 @@ class Spot(NamedTuple):
     spo2: int | None
 
 
+_spot: Final = maker(Spot)
+
+
 class Command(NamedTuple):
     """What the hub says: 02, opcode, length, data, 03."""
 
@@ -193,14 +196,16 @@ def decode_df13(data: bytes) -> Spot:
         raise DecodeError("checksum")
     status = int.from_bytes(content[8:10])
     hr = int.from_bytes(content[10:12])
-    return Spot(
-        _bcd_time(content[:7]),
-        bool(status & 0x0200),
-        bool(status & 0x0100),
-        bool(status & 0x0010),
-        bool(status & 0x0001),
-        None if hr == 511 else hr,
-        None if content[13] == 127 else content[13],
+    return _spot(
+        (
+            _bcd_time(content[:7]),
+            bool(status & 0x0200),
+            bool(status & 0x0100),
+            bool(status & 0x0010),
+            bool(status & 0x0001),
+            None if hr == 511 else hr,
+            None if content[13] == 127 else content[13],
+        )
     )
 
 

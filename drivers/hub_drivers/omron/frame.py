@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from hub_agent.driver import DecodeError
 from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import xor8
+from hub_drivers.codec.made import maker
 
 __all__ = ["CLOSE", "FORMATS", "OPEN", "Assembler", "Frame", "decode", "read_request"]
 
@@ -48,6 +49,9 @@ class Frame(NamedTuple):
     result: int
 
 
+_frame: Final = maker(Frame)
+
+
 def decode(data: bytes) -> Frame:
     """Take a frame apart.
 
@@ -62,7 +66,7 @@ def decode(data: bytes) -> Frame:
     content = data[_HEAD.size : -2]
     if content and len(content) != size:
         raise DecodeError("length")
-    return Frame(kind, address, size, content, data[-2])
+    return _frame((kind, address, size, content, data[-2]))
 
 
 def read_request(address: int, size: int) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.layout import fixed
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.pressure import implausible
 
 __all__ = ["FORMATS", "SIZE", "Layout", "Record", "decode_big", "decode_big_6232", "decode_little"]
@@ -43,6 +44,9 @@ class Record(NamedTuple):
     movement: bool
 
 
+_made: Final = maker(Record)
+
+
 Layout = Callable[[bytes], Record | None]
 """Fourteen bytes → their record, None for an empty slot; DecodeError for another length."""
 
@@ -65,7 +69,7 @@ def _record(
     high, low = day_word & 0x8000 != 0, day_word & 0x4000 != 0
     irregular, movement = (high, low) if swapped else (low, high)
     taken = _date(year, day_word, time_word)
-    return Record(systolic + _OFFSET, diastolic, pulse, taken, irregular, movement)
+    return _made((systolic + _OFFSET, diastolic, pulse, taken, irregular, movement))
 
 
 def decode_little(data: bytes) -> Record | None:

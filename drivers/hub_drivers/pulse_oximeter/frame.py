@@ -65,6 +65,9 @@ class Pair(NamedTuple):
     pulse_rate: MedicalFloat
 
 
+_averaged: Final = maker(Pair)
+
+
 class ContinuousFrame(NamedTuple):
     """One value of 2A5F; percent, beats a minute; None where the flags leave a field out.
 
@@ -123,6 +126,9 @@ class FeaturesFrame(NamedTuple):
     device_mask: int | None
 
 
+_features: Final = maker(FeaturesFrame)
+
+
 _continuous: Final = maker(ContinuousFrame)
 
 
@@ -130,7 +136,7 @@ _spot: Final = maker(SpotFrame)
 
 
 def _pair(both: int | bytes) -> Pair | None:
-    return Pair(sfloat(both & 0xFFFF), sfloat(both >> 16)) if isinstance(both, int) else None
+    return _averaged((sfloat(both & 0xFFFF), sfloat(both >> 16))) if isinstance(both, int) else None
 
 
 def _word(raw: bytes) -> int | None:
@@ -184,7 +190,7 @@ def decode_features(data: bytes) -> FeaturesFrame:
         DecodeError: the length is not the one that the features call for.
     """
     features, measurement_mask, device_mask = _FEATURES.unpack(data)
-    return FeaturesFrame(features, measurement_mask if features & 0x01 else None, _word(device_mask))
+    return _features((features, measurement_mask if features & 0x01 else None, _word(device_mask)))
 
 
 def _status_fields(measurement_status: int | None, device_status: int | None) -> dict[str, list[str] | None]:
