@@ -17,14 +17,14 @@ _KEPT: Final = 64  # layouts a device family uses in practice are a handful; a h
 class _Compiled(dict[int, Struct]):
     """What was compiled, by the flags that called for it."""
 
-    def __init__(self, compiled: Callable[[int], Struct]) -> None:
+    def __init__(self, make: Callable[[int], Struct]) -> None:
         super().__init__()
-        self._compile = compiled
+        self._make = make
 
     def __missing__(self, flags: int) -> Struct:
         if len(self) >= _KEPT:
             self.clear()
-        layout = self[flags] = self._compile(flags)
+        layout = self[flags] = self._make(flags)
         return layout
 
 

@@ -43,6 +43,7 @@ ETX: Final = 0x03
 SELECT_FORMAT: Final = 0x70
 SET_TIME: Final = 0x72
 
+_BCD: Final = {int(str(value), 16): value for value in range(100)}
 _SPOT_HEAD: Final = bytes((0x00, 0x02, 0x00, 0x0D))
 _SPOT_LEAST: Final = 14
 _SPOT_MOST: Final = 64  # "the data section is expandable": today it is 14 bytes
@@ -172,10 +173,12 @@ def measure_df1(buffer: bytes, start: int) -> int:
 
 def _bcd_time(digits: bytes) -> datetime | None:
     """Read century, year, month, day, hour, minute and second, two decimal digits each."""
-    text = digits.hex()
     try:
-        return datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
-    except ValueError:
+        century, year, month, day, hour, minute, second = [_BCD[byte] for byte in digits]
+        return datetime(  # noqa: DTZ001 - device clocks know no zone
+            century * 100 + year, month, day, hour, minute, second
+        )
+    except (KeyError, ValueError):
         return None
 
 
