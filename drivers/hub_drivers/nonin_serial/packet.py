@@ -45,7 +45,7 @@ _COLOURS: Final = {0: None, GREEN: "green", RED: "red", PERFUSION: "yellow"}
 _STARTS: Final = b"\x01" * FRAMES
 _SYNC_BITS: Final = bytes(value & (ALWAYS | SYNC) for value in range(256))
 _FRAME: Final = Struct("5B")
-_IN_STEP: Final = bytes((ALWAYS,)) * (FRAMES - 1)
+_STEPS: Final = bytes((ALWAYS | SYNC,)) + bytes((ALWAYS,)) * (FRAMES - 1)
 
 
 class Frame(NamedTuple):
@@ -168,11 +168,20 @@ def _packet(status: bytes, floats: bytes, pleth: tuple[int, ...]) -> Packet:
     )
 
 
-def _check(data: bytes, status: bytes) -> None:
+def _sums_are_right(data: bytes) -> bool:
+    """Check each frame of whole ones; the beginning of one has no sum yet."""
+    if len(data) < SIZE:
+        return True
     for first, second, third, fourth, total in _FRAME.iter_unpack(data):
         if (first + second + third + fourth) & 0xFF != total:
-            raise DecodeError("checksum")
-    if status[0] & (ALWAYS | SYNC) != ALWAYS | SYNC or status[1:].translate(_SYNC_BITS) != _IN_STEP:
+            return False
+    return True
+
+
+def _check(data: bytes, status: bytes) -> None:
+    if not _sums_are_right(data):
+        raise DecodeError("checksum")
+    if status.translate(_SYNC_BITS) != _STEPS:
         raise DecodeError("sync")
 
 
@@ -208,18 +217,14 @@ def decode_packet7(data: bytes) -> Packet:
 
 
 def _measure(buffer: bytes, start: int, status_at: int) -> int:
-    """Go on from frame to frame while each is valid and only the first one has the sync bit."""
-    wanted = ALWAYS | SYNC
-    for frame in range(start, min(start + PACKET_SIZE, len(buffer)), SIZE):
-        piece = buffer[frame : frame + SIZE]
-        if len(piece) > status_at and piece[status_at] & (ALWAYS | SYNC) != wanted:
-            return -1
-        if len(piece) < SIZE:
-            return 0
-        if sum(piece[:4]) & 0xFF != piece[4]:
-            return -1
-        wanted = ALWAYS
-    return PACKET_SIZE if len(buffer) - start >= PACKET_SIZE else 0
+    """Follow the sync bits, only the first frame's being set, and the first sum; add up all once they are there."""
+    packet = buffer[start : start + PACKET_SIZE]
+    steps = packet[status_at::SIZE].translate(_SYNC_BITS)
+    if not _STEPS.startswith(steps) or not _sums_are_right(packet[:SIZE]):
+        return -1
+    if len(packet) < PACKET_SIZE:
+        return 0
+    return PACKET_SIZE if _sums_are_right(packet) else -1
 
 
 def measure_packet2(buffer: bytes, start: int) -> int:
@@ -227,7 +232,7 @@ def measure_packet2(buffer: bytes, start: int) -> int:
     if buffer[start] != 1:
         found = buffer.find(1, start)
         return start - (found if found >= 0 else len(buffer))
-    if any(byte != 1 for byte in buffer[start : start + PACKET_SIZE : SIZE]):
+    if not _STARTS.startswith(buffer[start : start + PACKET_SIZE : SIZE]):
         return -1
     return _measure(buffer, start, 1)
 
