@@ -9,19 +9,18 @@ import contextlib
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hub_agent.clock import Clock
-from hub_agent.delivery import Figures, Policy, Trouble
+from hub_agent.delivery import Figures, Policy, Publisher, Trouble
 from hub_agent.envelope import open_confirmation, parse_batch
 from hub_agent.errors import DeliveryError, SealError
 from hub_agent.flights import Choice
 from hub_agent.forms import Form, Sealed
 from hub_agent.lanes import Lanes
 from hub_agent.logs import get_logger
-from hub_agent.model import ReadingClass
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
 from hub_agent.opening import UnusableError
 from hub_agent.outbox.outbox import Committed, Outbox
@@ -37,20 +36,6 @@ _PAGE: Final = 256
 _PACKET_TOO_LARGE: Final = 0x95
 
 
-class Publisher(Protocol):
-    """The part of a broker link that the forwarder needs."""
-
-    closed: "asyncio.Future[str]"
-
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> "asyncio.Future[Any]":
-        """Publish at QoS 1; the future gives the PUBACK's reason code."""
-        ...
-
-    def lose(self, why: str) -> None:
-        """Give the link up."""
-        ...
-
-
 class Forwarder:
     """Moves batches from the outbox to the NOC.
 
@@ -62,8 +47,7 @@ class Forwarder:
         clock: monotonic time.
         on_event: is told (code, fields) of what the NOC's technicians should know, each code seldom; never blocks.
         on_trouble: is told (code, active) when the broker begins and ceases to refuse what is sent.
-        on_noc_time: is told that whoever confirms is there, with the NOC's signed wall clock (ns), for the clock floor;
-            None where the broker's word counts.
+        on_noc_time: is told that who confirms is there, with the NOC's signed wall clock (ns); None: it is the broker.
         draw: gives this hub's share of a spread, 0 to 1, anew each time.
         form: in which batches leave.
     """
@@ -85,7 +69,6 @@ class Forwarder:
         self._topics = topics
         self._confirmation_keys = tuple(confirmation_keys)
         self._policy = policy
-        self._holds = policy.on_no_subscribers == "hold"
         self._clock = clock
         self._reluctance = Reluctance(on_trouble, clock.monotonic_s)
         self._on_event = Telling(on_event, clock.monotonic_s)
@@ -179,10 +162,7 @@ class Forwarder:
             return
         if self.form.announces:
             self._announce_epoch(link, batch)
-        if cls is ReadingClass.ALARM:
-            topic = self._topics.alarm
-        else:
-            topic = self._topics.live if choice.fresh else self._topics.backlog
+        topic = self._topics.batch(cls, fresh=choice.fresh)
         self._outbox.sent(batch.key)
         future = link.publish(topic, payload)
         now_s = self._clock.monotonic_s()

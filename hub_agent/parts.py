@@ -139,17 +139,16 @@ class Parts:
         )
 
     def _make_forwarder(self) -> Forwarder:
-        build = self._build
         return Forwarder(
             self._outbox,
-            build.topics,
-            [] if build.trust is None else [build.trust.confirm.key()],
-            build.policy(),
-            build.clock,
+            self._build.topics,
+            [] if self._build.trust is None else [self._build.trust.confirm.key()],
+            self._build.policy(),
+            self._build.clock,
             self.reporter.delivery,
             self.reporter.trouble,
             self._noc_spoke,
-            form=build.form(self._outbox),
+            form=self._build.form(self._outbox),
         )
 
     def _make_intake(self) -> Intake:
