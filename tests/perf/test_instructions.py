@@ -97,7 +97,7 @@ def test_encoding_and_sealing(items: list[ReceivedReading], budget: int) -> None
     within(budget, instructions(lambda: sealed(items)))
 
 
-@pytest.mark.parametrize(("items", "budget"), [(SECOND, 6567), (HUNDRED, 42_171)])
+@pytest.mark.parametrize(("items", "budget"), [(SECOND, 7894), (HUNDRED, 48_098)])
 def test_opening_at_the_noc(items: list[ReceivedReading], budget: int) -> None:
     opener, envelope = Opener({RECIPIENT.kid: NOC_KEY}), sealed(items)
     hub_key = IDENTITY.public_key()
