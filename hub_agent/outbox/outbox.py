@@ -252,13 +252,17 @@ class Outbox:
         spoilt = [row for row in rows if not self._sealer.made(row.envelope)]
         return rows, self._writer.cast_out(spoilt[:COVERS_MAX]) if spoilt else None
 
-    async def waits(self, seq: int) -> bool:
-        """Say whether a batch numbered ``seq`` or lower waits for its confirmation."""
-        if not any(tally.batches for tally in self.tallies.values()):
-            return False
-        rows = await self.run(lambda store: [row for cls in ReadingClass for row in store.oldest(cls, _OLDEST)])
-        waiting = {seq_of(key) for key, *_ in rows if seq_of(key) <= seq} - self._delivered
-        return any(not any(first <= one <= last for first, last in self._confirmed) for one in waiting)
+    async def oldest(self) -> dict[ReadingClass, int]:
+        """Give the key of the oldest batch that is not confirmed, of each class of which something waits."""
+        if not (waiting := [cls for cls in ReadingClass if self.tallies[cls].batches]):
+            return {}
+        limit = _OLDEST if self._delivered or self._confirmed else 1
+        rows = await self.run(lambda store: [(cls, store.oldest(cls, limit)) for cls in waiting])
+        keys = {cls: next((key for key, *_ in found if self._waits(seq_of(key))), None) for cls, found in rows}
+        return {cls: key for cls, key in keys.items() if key is not None}
+
+    def _waits(self, seq: int) -> bool:
+        return seq not in self._delivered and not any(first <= seq <= last for first, last in self._confirmed)
 
     async def row(self, key: int) -> Row | None:
         """Read one waiting batch; None when it is gone."""
