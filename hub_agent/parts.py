@@ -92,13 +92,14 @@ class Parts:
         outputs: show and sound the annunciator's signal.
     """
 
+    _after: str  # what became of the life before; known when that is restored
+
     def __init__(self, build: Builder, outbox: Outbox, book: AlarmBook, outputs: Sequence[Output]) -> None:
         config, clock = build.config, build.clock
         self._build = build
         self._book = book
         self._outbox = outbox
         self._uplink = Uplink(down_s=clock.monotonic_s())
-        self._after = "new"
         self.devices: dict[str, DeviceState] = {}
         self._annunciator = Annunciator(
             outputs, unmonitored_after_s=config.annunciator.unmonitored_after_s, at_ns=clock.stamp().monotonic_ns

@@ -11,7 +11,7 @@ from hub_agent.devices.runner import DeviceState
 from hub_agent.forwarder import Forwarder
 from hub_agent.health import EDGES_S, RELEASE, Health, Uplink, status
 from hub_agent.machine import Machine
-from hub_agent.model import ReadingClass
+from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.status_screen import lines
 from hub_agent.topics import Topics
 from tests.rooms import HUB, Room, a_room, pressure, spo2
@@ -156,17 +156,23 @@ async def test_the_screen_shows_good_and_bad_days(tmp_path: Path) -> None:
         parked = DeviceState("parked", now_s, why="driver 'x' raised ValueError")
         well = DeviceState("connected", now_s, readings=3, last_reading_s=now_s - 4, battery_percent=12)
         uplink = Uplink(now_s - 90)
-        health = _health(room, {"cuff": parked, "oximeter": well}, uplink)
+        (tmp_path / "pi").mkdir()
+        pi = a_pi(tmp_path / "pi", throttled="5")
+        health = _health(room, {"cuff": parked, "oximeter": well}, uplink, {ReadingClass.CONTINUOUS: 90.0}, pi)
         bad = "\n".join(lines(health.snapshot()))
         uplink.connected_s = now_s
         health._forwarder.figures.latency[ReadingClass.ALARM].add(0.25)
         health._forwarder.figures.last_confirmed_s = now_s - 1
-        await room.outbox.commit({})
+        await room.outbox.commit({ReadingClass.CONTINUOUS: [ReceivedReading("o", spo2(97), room.clock.stamp(), "")]})
         good = "\n".join(lines(health.snapshot()))
     assert "DOWN (not yet connected) for 90 s; last confirmation never" in bad
     assert "cuff: parked (driver 'x' raised ValueError), 0 readings, last never" in bad
     assert "oximeter: connected, 3 readings, last 4.0 s ago, battery 12 %" in bad
     assert "waiting   nothing" in bad
+    assert "1 continuous (oldest 90 s)" in good
+    assert "UNDER-VOLTAGE: the power supply is too weak, THROTTLED" in bad
+    assert "52 °C, 598 MiB memory free" in bad
+    assert "0.0 MiB written today" in bad
     assert "alarms    1 high" in bad
     assert "connected for 0 s; last confirmation 1.0 s ago" in good
     assert "alarm: p50 250 ms, p99 250 ms" in good
