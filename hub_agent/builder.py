@@ -89,7 +89,11 @@ class Builder:
         store, self.damage = recovery.open_store(path, box, self.clock.now(), self.clock.monotonic_s)
         self.set_aside = recovery.put_aside(path)
         limits = Limits(section.quota_mib * MIB, section.ballast_mib * MIB, section.min_free_mib * MIB)
-        return Outbox(store, self.sealer, box, self.clock, limits)
+        try:
+            return Outbox(store, self.sealer, box, self.clock, limits)
+        except BaseException:
+            store.close()
+            raise
 
     def salvage(self, aside: Path) -> Salvage:
         """Make the reader of a damaged outbox."""
