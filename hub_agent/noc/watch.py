@@ -102,7 +102,7 @@ def table(views: Sequence[HubView], width: int) -> Table:
         views: what to draw.
         width: columns of the screen.
     """
-    drawn = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     drawn.add_column("hub", overflow="fold")
     for name in ("state", "beat", "p99", "backlog", "devices", "alarms"):
         drawn.add_column(name, no_wrap=True)
