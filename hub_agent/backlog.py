@@ -84,7 +84,7 @@ class BacklogWatch:
 
     async def _begun_ns(self, key: int) -> int | None:
         """Say when the epoch of a batch began, by the hub's wall clock of then; None where nobody can tell."""
-        row = await self._outbox.row(key)
+        row = await self._outbox.run(lambda store: store.row(key))
         try:
             record = row and self._outbox.epoch_record(parse_batch(row.envelope).header.epoch)
             return parse_epoch(record).wall_ns if record else None

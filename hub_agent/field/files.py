@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from hub_agent import identity, tls, trust
@@ -23,7 +24,8 @@ def findings(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
 
     A systemd credential is looked at where this process was given it; else systemd alone can open it.
     """
-    yield from _asked(("noc", "trust"), lambda: trust.load(config.noc.trust))
+    if config.noc is not None:
+        yield from _asked(("noc", "trust"), partial(trust.load, config.noc.trust))
     key = _file(config.identity.key, environ)
     if key is not None:
         yield from _asked(("identity", "key"), lambda: identity.load(key))

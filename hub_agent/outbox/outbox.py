@@ -9,6 +9,7 @@ coroutine leaves a cursor open.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 from hub_agent import wire
@@ -206,6 +207,10 @@ class Outbox:
         """Give the record of an epoch that still has batches here; None when it is unknown."""
         return self._writer.records.get(epoch_id)
 
+    def delivered(self, key: int) -> bool:
+        """Say whether a batch is confirmed and only waits for its deletion."""
+        return seq_of(key) in self._delivered
+
     def confirm(self, first: int, last: int, flown: Iterable[Committed]) -> None:
         """Note that the NOC has a range of batches; they go with the next commit, or with :meth:`settle`.
 
@@ -254,19 +259,13 @@ class Outbox:
 
     async def oldest(self) -> dict[ReadingClass, int]:
         """Give the key of the oldest batch that is not confirmed, of each class of which something waits."""
-        if not (waiting := [cls for cls in ReadingClass if self.tallies[cls].batches]):
-            return {}
-        limit = _OLDEST if self._delivered or self._confirmed else 1
-        rows = await self.run(lambda store: [(cls, store.oldest(cls, limit)) for cls in waiting])
-        keys = {cls: next((key for key, *_ in found if self._waits(seq_of(key))), None) for cls, found in rows}
-        return {cls: key for cls, key in keys.items() if key is not None}
-
-    def _waits(self, seq: int) -> bool:
-        return seq not in self._delivered and not any(first <= seq <= last for first, last in self._confirmed)
-
-    async def row(self, key: int) -> Row | None:
-        """Read one waiting batch; None when it is gone."""
-        return await self.run(lambda store: store.row(key))
+        oldest: dict[ReadingClass, int] = {}
+        for cls in [cls for cls in ReadingClass if self.tallies[cls].batches]:
+            for key, *_ in await self.run(partial(Store.oldest, cls=cls, limit=_OLDEST)):
+                seq = seq_of(key)
+                if seq not in self._delivered and not any(first <= seq <= last for first, last in self._confirmed):
+                    oldest.setdefault(cls, key)
+        return oldest
 
     def name(self, device: str, reading: Reading) -> str:
         """Name a device's record: 32 hex digits, the same whenever the device sends it again."""

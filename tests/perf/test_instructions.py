@@ -19,8 +19,8 @@ from hub_agent import seal, wire
 from hub_agent.driver import Chunk, Moment, sig_uuid
 from hub_agent.envelope import FIRST_LINK, parse_batch
 from hub_agent.model import ReadingClass, ReceivedReading
-from hub_agent.noc.opening import Opener
 from hub_agent.noc.rows import rows_of
+from hub_agent.opening import Opener
 from hub_agent.registry import load_drivers
 from hub_agent.simulate import encoders
 from scripts.benchlib.readings import DEVICES, history, reading
@@ -97,7 +97,7 @@ def test_encoding_and_sealing(items: list[ReceivedReading], budget: int) -> None
     within(budget, instructions(lambda: sealed(items)))
 
 
-@pytest.mark.parametrize(("items", "budget"), [(SECOND, 6567), (HUNDRED, 42_171)])
+@pytest.mark.parametrize(("items", "budget"), [(SECOND, 7894), (HUNDRED, 48_098)])
 def test_opening_at_the_noc(items: list[ReceivedReading], budget: int) -> None:
     opener, envelope = Opener({RECIPIENT.kid: NOC_KEY}), sealed(items)
     hub_key = IDENTITY.public_key()
