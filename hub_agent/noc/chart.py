@@ -252,6 +252,23 @@ class Chart:
             ).fetchone()
             yield None if row is None else monotonic_ms + row[0]
 
+    def newest(self, hub: str, since_ms: int) -> Iterator[tuple[int | None, int, bool, str]]:
+        """Give a hub's readings that came to the NOC since an instant, newest first.
+
+        Of each: when the hub received it (UTC, milliseconds; None while nobody can tell), its quality, whether it is
+        from a device's memory, its measurements as JSON.
+        """
+        rows = self._db.execute(
+            "SELECT c.received_ms, c.quality, c.stored, c.measurements, b.received_ms FROM readings r "
+            "CROSS JOIN batches b ON b.id = r.batch CROSS JOIN chart c ON c.id = r.id "
+            "WHERE c.hub = ? ORDER BY r.id DESC",
+            (hub,),
+        )
+        for received_ms, quality, stored, measurements, noc_ms in rows:
+            if noc_ms < since_ms:  # ids count up as batches come
+                return
+            yield received_ms, quality, bool(stored), measurements
+
     # --- figures ------------------------------------------------------------------------------------------------------
 
     def counts(self) -> dict[str, Any]:

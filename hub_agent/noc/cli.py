@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn, ParamSpec, TypeVar
+from typing import Annotated, Any, Final, Literal, NoReturn, ParamSpec, TypeVar
 
 import typer
 
@@ -217,6 +217,30 @@ def send(
         if reply["hint"]:
             typer.echo(reply["hint"], err=True)
         raise typer.Exit(1)
+
+
+@app.command()
+@_told
+def news2(
+    hub_id: HubArgument,
+    consciousness: Annotated[
+        Literal["A", "C", "V", "P", "U"] | None,
+        typer.Option(help="As seen just now: Alert, new Confusion, Voice, Pain, Unresponsive."),
+    ] = None,
+    oxygen: Annotated[bool | None, typer.Option("--oxygen/--air", help="What the patient breathes just now.")] = None,
+    scale_2: Annotated[bool, typer.Option("--scale-2", help="A clinician prescribed an SpO2 of 88 to 92 %.")] = False,
+    window_s: Annotated[float, typer.Option("--window", metavar="S", min=1, help="How old an input may be.")] = 900.0,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a patient by NEWS2 from the newest readings; what is missing or too old is named, never imputed.
+
+    Example: hub-noc news2 hub-0001 --consciousness A --air
+    """
+    from hub_agent.noc.early_warning import ask, lines
+
+    said = ask(store, hub_id, consciousness, oxygen, window_s=window_s, scale=2 if scale_2 else 1)
+    _say(as_json, said, "\n".join(lines(hub_id, said)))
 
 
 @app.command()
