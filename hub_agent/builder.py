@@ -18,6 +18,7 @@ from hub_agent.config import Config, Device
 from hub_agent.delivery import Policy
 from hub_agent.driver import SerialLink
 from hub_agent.errors import StorageError
+from hub_agent.forms import Clear, Form, Sealed, own_recipient
 from hub_agent.health import status
 from hub_agent.outbox import recovery
 from hub_agent.outbox.box import LocalBox
@@ -57,7 +58,7 @@ class Builder:
         self.registry = registry
         self.clock = clock
         self.topics = Topics(config.hub.id, config.broker.topic_prefix)
-        self.trust = trust.load(config.noc.trust)
+        self.trust = None if config.noc is None else trust.load(config.noc.trust)
         self.key = identity.load(config.identity.key.path(os.environ))
         self.session = secrets.token_hex(16)
         self.floor = Floor(clock, BUILT_NS)
@@ -67,7 +68,10 @@ class Builder:
 
     def sealer(self, journal: bytes) -> seal.Sealer:
         """Make the sealer of a journal."""
-        recipients = [seal.Recipient(who.kid, who.suite, who.key()) for who in self.trust.recipients]
+        if self.trust is None:
+            recipients = [own_recipient(identity.opening_key(self.key))]
+        else:
+            recipients = [seal.Recipient(who.kid, who.suite, who.key()) for who in self.trust.recipients]
         return seal.Sealer(self.config.hub.id, journal, self.key, recipients)
 
     def outbox(self) -> Outbox:
@@ -114,6 +118,12 @@ class Builder:
                 expected[device.name] = gaps.Expected(patience_ns / 1e9, away)
         return gaps.Gaps(expected, self.clock.stamp())
 
+    def form(self, outbox: Outbox) -> Form:
+        """Say in which form batches leave."""
+        if self.config.delivery.form == "sealed":
+            return Sealed()
+        return Clear(identity.opening_key(self.key), self.key.public_key(), outbox.epoch_record)
+
     def policy(self) -> Policy:
         """Say how delivery behaves."""
         section = self.config.delivery
@@ -141,7 +151,7 @@ class Builder:
             protocol=config.broker.protocol,
             keepalive_s=config.broker.keepalive_s,
             will=(self.topics.status, self.birth("offline")),
-            subscriptions=(self.topics.confirm, self.topics.commands),
+            subscriptions=() if self.trust is None else (self.topics.confirm, self.topics.commands),
             window=config.delivery.window,
         )
 

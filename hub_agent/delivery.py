@@ -1,17 +1,32 @@
-"""What delivery is told, and what it achieves: its policy, its troubles, its figures.
+"""What delivery is told, whom it speaks to, and what it achieves: its policy, its link, its troubles, its figures.
 
 Owns: these values. Never: delivers; the forwarder does.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from hub_agent.latency import Latency
 from hub_agent.model import ReadingClass
 
 Trouble = Literal["uplink_refused", "no_subscribers"]
 """Why the broker does not pass on what is sent: it says no, or it has nobody to give it to."""
+
+
+class Publisher(Protocol):
+    """The part of a broker link that the forwarder needs."""
+
+    closed: "asyncio.Future[str]"
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> "asyncio.Future[Any]":
+        """Publish at QoS 1; the future gives the PUBACK's reason code."""
+        ...
+
+    def lose(self, why: str) -> None:
+        """Give the link up."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

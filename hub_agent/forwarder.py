@@ -9,19 +9,20 @@ import contextlib
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hub_agent.clock import Clock
-from hub_agent.delivery import Figures, Policy, Trouble
+from hub_agent.delivery import Figures, Policy, Publisher, Trouble
 from hub_agent.envelope import open_confirmation, parse_batch
 from hub_agent.errors import DeliveryError, SealError
 from hub_agent.flights import Choice
+from hub_agent.forms import Form, Sealed
 from hub_agent.lanes import Lanes
 from hub_agent.logs import get_logger
-from hub_agent.model import ReadingClass
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
+from hub_agent.opening import UnusableError
 from hub_agent.outbox.outbox import Committed, Outbox
 from hub_agent.outbox.store import class_of, seq_of
 from hub_agent.pace import Pace
@@ -35,20 +36,6 @@ _PAGE: Final = 256
 _PACKET_TOO_LARGE: Final = 0x95
 
 
-class Publisher(Protocol):
-    """The part of a broker link that the forwarder needs."""
-
-    closed: "asyncio.Future[str]"
-
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> "asyncio.Future[Any]":
-        """Publish at QoS 1; the future gives the PUBACK's reason code."""
-        ...
-
-    def lose(self, why: str) -> None:
-        """Give the link up."""
-        ...
-
-
 class Forwarder:
     """Moves batches from the outbox to the NOC.
 
@@ -60,8 +47,9 @@ class Forwarder:
         clock: monotonic time.
         on_event: is told (code, fields) of what the NOC's technicians should know, each code seldom; never blocks.
         on_trouble: is told (code, active) when the broker begins and ceases to refuse what is sent.
-        on_noc_time: is told the NOC's signed wall clock (ns), for the clock floor.
+        on_noc_time: is told that who confirms is there, with the NOC's signed wall clock (ns); None: it is the broker.
         draw: gives this hub's share of a spread, 0 to 1, anew each time.
+        form: in which batches leave.
     """
 
     def __init__(
@@ -73,20 +61,21 @@ class Forwarder:
         clock: Clock,
         on_event: Callable[[str, dict[str, Any]], None],
         on_trouble: Callable[[Trouble, bool], None],
-        on_noc_time: Callable[[int], None] = lambda _wall_ns: None,
+        on_noc_time: Callable[[int | None], None] = lambda _wall_ns: None,
         draw: Callable[[], float] = random.random,
+        form: Form | None = None,
     ) -> None:
         self._outbox = outbox
         self._topics = topics
         self._confirmation_keys = tuple(confirmation_keys)
         self._policy = policy
-        self._holds = policy.on_no_subscribers == "hold"
         self._clock = clock
         self._reluctance = Reluctance(on_trouble, clock.monotonic_s)
         self._on_event = Telling(on_event, clock.monotonic_s)
         self._on_noc_time = on_noc_time
         self._noc_ns = 0
         self._draw = draw
+        self.form = form or Sealed()
         self._lost_s: float | None = None
         pace = Pace(policy.drain_bytes_s, policy.drain_spread_s)
         self.lanes = Lanes(policy.window, resend_s=policy.resend_s, pace=pace)
@@ -151,7 +140,11 @@ class Forwarder:
             if wanted is not None:
                 cls, behind = wanted
                 rows = await self._outbox.after(cls, behind, _PAGE)
-                batches = [Committed(row.key, row.items, row.envelope, numbers=row.numbers) for row in rows]
+                batches = [
+                    Committed(row.key, row.items, row.envelope, numbers=row.numbers)
+                    for row in rows
+                    if not self._outbox.delivered(row.key)  # confirmed while they were read
+                ]
                 self.lanes.refill(cls, behind, batches, exhausted=len(rows) < _PAGE)
             choice = self.lanes.choose(self._clock.monotonic_s()) if self._reluctance.may_send() else None
             if choice is not None:
@@ -162,13 +155,16 @@ class Forwarder:
     def _publish(self, link: Publisher, choice: Choice) -> None:
         batch = choice.batch
         cls = class_of(batch.key)
-        self._announce_epoch(link, batch)
-        if cls is ReadingClass.ALARM:
-            topic = self._topics.alarm
-        else:
-            topic = self._topics.live if choice.fresh else self._topics.backlog
+        try:
+            payload = self.form.payload(batch)
+        except UnusableError as error:
+            self._put_aside(batch.key, error.code)
+            return
+        if self.form.announces:
+            self._announce_epoch(link, batch)
+        topic = self._topics.batch(cls, fresh=choice.fresh)
         self._outbox.sent(batch.key)
-        future = link.publish(topic, batch.envelope)
+        future = link.publish(topic, payload)
         now_s = self._clock.monotonic_s()
         self._pubacks[future] = now_s
         future.add_done_callback(partial(self._answered, choice.batch.key))
@@ -223,6 +219,7 @@ class Forwarder:
                 self._announced.clear()  # a record that went to nobody is as good as never sent
             if self._policy.confirm == "broker":
                 self._confirmed(seq_of(key), seq_of(key))
+                self._on_noc_time(None)
 
     def refused(self) -> None:
         """Take note that the broker refused something else of this hub's."""

@@ -175,6 +175,7 @@ class Health:
         waiting = self._outbox.tallies
         last_s = figures.last_confirmed_s
         return {
+            "form": self._forwarder.form.name,
             "latency_s": {cls.name.lower(): figures.latency[cls].summary() for cls in ReadingClass},
             "histogram": {
                 "edges_s": list(EDGES_S),

@@ -1,6 +1,7 @@
 """The hub's own Ed25519 key: who signs for it.
 
-Owns: making the key file and reading it. Never: hands the key to a log, an error or the network.
+Owns: making the key file and reading it, and the one key that is derived from it to open readings.
+Never: hands the key to a log, an error or the network.
 """
 
 import os
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -61,3 +65,9 @@ def load(path: Path) -> Ed25519PrivateKey:
 def public_pem(key: Ed25519PrivateKey) -> bytes:
     """Give the public half as PEM, for the NOC's register."""
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def opening_key(key: Ed25519PrivateKey) -> X25519PrivateKey:
+    """Derive (HKDF-SHA256, RFC 5869) the key with which a hub at a site without a NOC opens its own readings."""
+    secret = HKDF(SHA256(), 32, salt=None, info=b"hub-agent own readings v1").derive(key.private_bytes_raw())
+    return X25519PrivateKey.from_private_bytes(secret)

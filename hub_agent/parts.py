@@ -139,16 +139,16 @@ class Parts:
         )
 
     def _make_forwarder(self) -> Forwarder:
-        build = self._build
         return Forwarder(
             self._outbox,
-            build.topics,
-            [build.trust.confirm.key()],
-            build.policy(),
-            build.clock,
+            self._build.topics,
+            [] if self._build.trust is None else [self._build.trust.confirm.key()],
+            self._build.policy(),
+            self._build.clock,
             self.reporter.delivery,
             self.reporter.trouble,
             self._noc_spoke,
+            form=self._build.form(self._outbox),
         )
 
     def _make_intake(self) -> Intake:
@@ -288,9 +288,10 @@ class Parts:
         await self._bar.close()
         await self.desk.receive(message.payload, message.topic, retained=message.retained, duplicate=message.duplicate)
 
-    def _noc_spoke(self, wall_ns: int) -> None:
+    def _noc_spoke(self, wall_ns: int | None) -> None:
         """Take the NOC's signed time: it is there, and it cannot be earlier than that."""
-        self._build.floor.raise_to(wall_ns)
+        if wall_ns is not None:
+            self._build.floor.raise_to(wall_ns)
         self._annunciator.noc_reached(self._build.clock.stamp().monotonic_ns)
 
     def _announce(self, _events: Sequence[AlarmEvent] = ()) -> None:

@@ -16,6 +16,8 @@ def lines(state: Mapping[str, Any]) -> Iterator[str]:
     uplink, delivery, storage = state["uplink"], state["delivery"], state["storage"]
     way = "connected" if uplink["up"] else f"DOWN ({uplink['why'] or 'not yet connected'})"
     yield f"NOC       {way} for {uplink['for_s']:.0f} s; last confirmation {_seconds(delivery['last_confirmed_age_s'])}"
+    if delivery["form"] == "clear":
+        yield "readings  leave in the CLEAR: this site has no NOC, and the broker reads them"
     waiting = ", ".join(f"{row['items']} {name}" for name, row in delivery["waiting"].items() if row["items"])
     yield f"waiting   {waiting or 'nothing'}"
     for name, latency in delivery["latency_s"].items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hub_agent.errors import ConfigError
+from hub_agent.model import ReadingClass
 
 DEFAULT_PREFIX: Final = "hubs/v1"
 HUB_ID: Final = re.compile(r"[a-z0-9-]{4,32}")
@@ -37,6 +38,12 @@ class Topics:
 
     def _up(self, name: str) -> str:
         return f"{self.prefix}/{self.hub_id}/up/{name}"
+
+    def batch(self, cls: ReadingClass, *, fresh: bool) -> str:
+        """Say where a batch of a class goes; ``fresh``: sent for the first time, soon after its commit."""
+        if cls is ReadingClass.ALARM:
+            return self.alarm
+        return self.live if fresh else self.backlog
 
     @property
     def alarm(self) -> str:

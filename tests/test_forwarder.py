@@ -22,6 +22,7 @@ from hub_agent.forwarder import Forwarder
 from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
 from hub_agent.outbox.outbox import Outbox
+from hub_agent.outbox.rows import key_of
 from hub_agent.topics import Topics
 from hub_agent.wire import Event
 from tests.rooms import HUB, JOURNAL, open_outbox, spo2
@@ -97,7 +98,7 @@ class _Bench:
     clock: LoopClock
     policy: Policy
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    noc_ns: list[int] = field(default_factory=list)
+    noc_ns: list[int | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.forwarder = Forwarder(
@@ -199,6 +200,18 @@ async def test_a_broker_that_says_nothing_of_success_is_believed_in_old_mqtt(tmp
                 answer.set_result(None)  # MQTT 3.1.1 has no reason codes
             await bench.calm()
             assert bench.waiting == 0
+
+
+@virtual_time
+async def test_what_is_confirmed_and_not_yet_deleted_is_not_sent_again(tmp_path: Path) -> None:
+    async with _bench(tmp_path, Policy(confirm="broker")) as bench:
+        await bench.commit(2)
+        async with bench.connected() as link:
+            assert link.seqs() == [1, 2]
+            bench.forwarder.lanes.release([key_of(ReadingClass.CONTINUOUS, 1)])  # the outbox is read from there again
+            bench.forwarder.offer([])
+            await bench.calm()
+            assert link.seqs() == [1, 2]
 
 
 _STRANGER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from hub_agent import mqtt, wire
+from hub_agent import mqtt, opening, wire
 from hub_agent.commands.ops import OPS
 from hub_agent.commands.refusal import Refusal
 from hub_agent.envelope import open_confirmation
 from hub_agent.model import Absent, Quality
-from hub_agent.noc import opening
 from hub_agent.seal import SUITES
 from tests.broker import NOC, Broker
 from tests.noc.ends import NOC_KEY, event, open_hub, reading

@@ -30,8 +30,9 @@ class VerificationKey(NamedTuple):
 CommandKeys = Mapping[str, VerificationKey]
 
 
-def command_keys(trust: Trust) -> CommandKeys:
-    """Take the command keys out of the bundle, by kid."""
+def command_keys(trust: Trust | None) -> CommandKeys:
+    """Take the command keys out of the bundle, by kid; where there is none, nobody commands."""
+    parts = () if trust is None else trust.commands
     return MappingProxyType(
-        {part.kid: VerificationKey(part.kid, part.role, OKPKey.import_key(part.key())) for part in trust.commands}
+        {part.kid: VerificationKey(part.kid, part.role, OKPKey.import_key(part.key())) for part in parts}
     )

@@ -42,7 +42,10 @@ class Parts:
 
 def findings(parts: Parts, drivers: Mapping[str, Driver] | None) -> Iterator[Finding]:
     """Check everything that could be read."""
-    yield from _delivery(parts.sections.get("broker"), parts.sections.get("delivery", Delivery()))
+    delivery = parts.sections.get("delivery", Delivery())
+    yield from _delivery(parts.sections.get("broker"), delivery)
+    if delivery is not None:
+        yield from _form(delivery, has_noc="noc" in parts.sections)
     devices: dict[int, Device] = {at: one for at, one in parts.tables["devices"].items() if one is not None}
     limits: dict[int, LimitSection] = {at: one for at, one in parts.tables["limits"].items() if one is not None}
     for key in ("name", *_WAYS):
@@ -50,6 +53,27 @@ def findings(parts: Parts, drivers: Mapping[str, Driver] | None) -> Iterator[Fin
     for position, device in devices.items():
         yield from _way(position, device, drivers)
     yield from _limits(limits, devices, whole=len(devices) == len(parts.tables["devices"]))
+
+
+def _form(delivery: Delivery, *, has_noc: bool) -> Iterator[Finding]:
+    if delivery.form == "sealed":
+        if not has_noc:
+            yield Finding(
+                ("noc",), "the section is missing", 'it needs trust; a site without a NOC: delivery.form = "clear"'
+            )
+        return
+    if has_noc:
+        yield Finding(
+            ("noc",),
+            'stands beside delivery.form = "clear"',
+            "with a NOC's keys readings travel sealed: remove one of the two",
+        )
+    if delivery.confirm != "broker":
+        yield Finding(
+            ("delivery", "confirm"),
+            'must be "broker" where delivery.form is "clear"',
+            "without a NOC nobody else can say that a reading arrived",
+        )
 
 
 def _delivery(broker: Broker | None, delivery: Delivery | None) -> Iterator[Finding]:

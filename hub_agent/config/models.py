@@ -101,8 +101,11 @@ class Identity(_Section):
 
 
 class Delivery(_Section):
-    """``[delivery]``: when a reading counts as delivered."""
+    """``[delivery]``: in which form readings leave, and when one counts as delivered."""
 
+    form: Literal["sealed", "clear"] = Field(
+        default="sealed", description="sealed to the NOC, or clear JSON for a site that has none"
+    )
     confirm: Literal["noc", "broker"] = Field(default="noc", description="whose word ends the duty to keep a reading")
     on_no_subscribers: Literal["hold", "accept"] = Field(
         default="hold", description="what to make of a broker that took a message for nobody (reason code 0x10)"
@@ -227,7 +230,7 @@ class Config(_Section):
 
     hub: Hub
     broker: Broker
-    noc: Noc
+    noc: Noc | None = None
     identity: Identity
     delivery: Delivery = Field(default_factory=Delivery)
     commit: Commit = Field(default_factory=Commit)

@@ -121,8 +121,8 @@ def hub_list(store: StoreOption = STORE, as_json: JsonOption = False) -> None:
 
     Example: hub-noc hub list
     """
-    from hub_agent.noc.lines import instant
     from hub_agent.noc.store import Store
+    from hub_agent.spelling import instant
 
     with Store(store) as opened, opened.look():
         rows = [{"hub": seen.name, "heartbeat_at": instant(seen.health_ms)} for seen in opened.hubs.seen()]

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from hub_agent.noc.faults import OpenFault
 from hub_agent.noc.hubs import Seen
-from hub_agent.noc.lines import LATE_S, instant
+from hub_agent.noc.lines import LATE_S
+from hub_agent.spelling import instant
 
 BEAT_S: Final = 10.0
 """How often a hub sends its heartbeat."""

@@ -23,10 +23,10 @@ from hub_agent.mqtt import Message
 from hub_agent.noc.chart import Journal
 from hub_agent.noc.hubs import Hub
 from hub_agent.noc.lines import Charted, Fault
-from hub_agent.noc.opening import BAD_BODY, Opener, UnusableError
 from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.rows import rows_of
 from hub_agent.noc.store import Store
+from hub_agent.opening import BAD_BODY, Opener, UnusableError
 from hub_agent.seal import PrivateKey, verify_batch, verify_epoch
 from hub_agent.topics import DEFAULT_PREFIX, split_up
 

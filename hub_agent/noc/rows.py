@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from hub_agent.errors import DecodeError
 from hub_agent.model import ClockState, Measurement, ReceivedReading, Samples, Stamp
+from hub_agent.spelling import json_text
 from hub_agent.wire import Event, Item, whole
 
 _MS: Final = 1_000_000
@@ -111,19 +112,3 @@ def _integer(value: object) -> int | None:
     if value is None:
         return None
     return whole(value)
-
-
-def json_text(value: object) -> str:
-    """Spell an event's fields as JSON; bytes become hexadecimal text.
-
-    Raises:
-        TypeError: something in it is not JSON-like.
-        ValueError: a number is not finite.
-    """
-    return json.dumps(value, default=_hexadecimal, allow_nan=False, separators=(",", ":"))
-
-
-def _hexadecimal(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.hex()
-    raise TypeError(f"a {type(value).__name__} in an event")

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from hub_agent.noc.rows import json_text
+from hub_agent.spelling import json_text
 
 
 class Letter(NamedTuple):

@@ -206,6 +206,10 @@ class Outbox:
         """Give the record of an epoch that still has batches here; None when it is unknown."""
         return self._writer.records.get(epoch_id)
 
+    def delivered(self, key: int) -> bool:
+        """Say whether a batch is confirmed and only waits for its deletion."""
+        return seq_of(key) in self._delivered
+
     def confirm(self, first: int, last: int, flown: Iterable[Committed]) -> None:
         """Note that the NOC has a range of batches; they go with the next commit, or with :meth:`settle`.
 

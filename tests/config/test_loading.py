@@ -68,6 +68,7 @@ def test_relative_paths_start_at_the_file_and_secrets_stay_references() -> None:
     config = parse(GOOD, FILE)
     assert config.broker.tls is not None
     assert config.broker.tls.ca == Path("/etc/hub/ca.pem")
+    assert config.noc is not None
     assert config.noc.trust == Path("/etc/hub/noc.json")
     assert config.broker.tls.key == SecretRef(None, "tls")
     assert config.identity.key.path({}) == Path("/etc/hub/identity.pem")
@@ -253,6 +254,23 @@ def test_the_old_protocol_needs_the_nocs_word() -> None:
     assert parse(old, FILE).broker.protocol == "3.1.1"
     assert mistakes(old + '[delivery]\nconfirm = "broker"\n') == [
         '4: broker.protocol: MQTT 3.1.1 cannot say that a message was refused, so a broker\'s word is not enough (set protocol = "5", or delivery.confirm = "noc")'
+    ]
+
+
+def test_a_site_without_a_noc_says_so_wholly() -> None:
+    clear = changed('[noc]\ntrust = "noc.json"\n', "")
+    assert mistakes(clear) == [
+        '1: noc: the section is missing (it needs trust; a site without a NOC: delivery.form = "clear")'
+    ]
+    clear += '[delivery]\nform = "clear"\n'
+    assert [line.partition(" ")[2] for line in mistakes(clear)] == [
+        'delivery.confirm: must be "broker" where delivery.form is "clear" (without a NOC nobody else can say that a reading arrived)'
+    ]
+    clear += 'confirm = "broker"\n'
+    config = parse(clear, FILE)
+    assert (config.noc, config.delivery.form) == (None, "clear")
+    assert [line.partition(" ")[2] for line in mistakes(clear + '[noc]\ntrust = "noc.json"\n')] == [
+        'noc: stands beside delivery.form = "clear" (with a NOC\'s keys readings travel sealed: remove one of the two)'
     ]
 
 

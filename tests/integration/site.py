@@ -161,6 +161,12 @@ class Site:
                 found.update(_readings(wire.decode(open_batch(batch, public, keys[batch.header.epoch]))))
         return found
 
+    def batches(self) -> int:
+        """How many batches wait in the outbox, which the hub may be making just now."""
+        with self._read(self.outbox) as db, contextlib.suppress(sqlite3.OperationalError):
+            return int(db.execute("SELECT count(*) FROM batches").fetchone()[0])
+        return 0
+
     def charted(self) -> Counter[Seen]:
         """The readings that the NOC has."""
         with self._read(self.store) as db:

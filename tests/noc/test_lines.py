@@ -23,9 +23,10 @@ from hub_agent.model import (
     Samples,
     Stamp,
 )
-from hub_agent.noc.lines import Charted, Fault, fault_line, instant, line
+from hub_agent.noc.lines import Charted, Fault, fault_line, line
 from hub_agent.noc.rows import rows_of
 from hub_agent.noc.service import _text
+from hub_agent.spelling import instant
 from hub_agent.wire import Event, Item
 from tests.items import ITEMS
 

@@ -20,8 +20,8 @@ from hub_agent import seal, wire
 from hub_agent.driver import Chunk, Moment, sig_uuid
 from hub_agent.envelope import FIRST_LINK, parse_batch
 from hub_agent.model import ReadingClass, ReceivedReading
-from hub_agent.noc.opening import Opener
 from hub_agent.noc.rows import rows_of
+from hub_agent.opening import Opener
 from hub_agent.registry import load_drivers
 from hub_agent.simulate import encoders
 from scripts.benchlib.readings import DEVICES, history, reading
