@@ -25,11 +25,13 @@ from scripts.benchlib.readings import DEVICES
 from scripts.benchlib.site import Site, rss_mib, site
 
 LIBRARIES: Final = (
-    "asyncio, sqlite3, ssl, zoneinfo, cbor2, joserfc.jws, paho.mqtt.client, pydantic, serialx, structlog, "
+    "asyncio, sqlite3, ssl, zoneinfo, cbor2, joserfc.jws, paho.mqtt.client, pydantic.main, serialx, structlog, typer, "
     "cryptography.hazmat.primitives.hpke, cryptography.hazmat.primitives.asymmetric.ed25519, "
     "cryptography.hazmat.primitives.ciphers.aead"
 )
-"""What a hub with serial devices must import whatever it does with it; a radio adds bleak."""
+"""What a hub with serial devices must import whatever it does with it; a radio adds bleak.
+
+``pydantic`` by itself is a facade that imports nothing before it is used; ``main`` is where its models are."""
 
 CORE: Final = 0.15
 """A Raspberry Pi 4 runs Python some 5 to 8 times slower than the machines that the figures are from."""
