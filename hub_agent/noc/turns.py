@@ -4,9 +4,10 @@ Owns: the order in which the store takes them, and how much it takes at once.
 Never: verifies, stores or acknowledges.
 
 A hub sends what is fresh first, but what many hubs have sent waits here in the order of its coming: a ward's alarm
-behind another's three days. So alarms go before what is live, and that before backlog; and one transaction takes no
-more than what it does in a tenth of a second, since whatever comes meanwhile waits for its end. Nothing starves: the
-broker hands out a bounded number, so backlog that is passed over soon makes up all that is here.
+behind another's three days. So alarms go alone, in a transaction that is short for it, and of the rest what is live
+goes before backlog; no transaction takes more than is done in some tenth of a second, since whatever comes meanwhile
+waits for its end. Nothing starves: behind a turn of alarms comes one of all, and since the broker hands out a bounded
+number, backlog that is passed over soon makes up all that is here.
 """
 
 from collections import deque
@@ -28,6 +29,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._waiting: tuple[deque[Message], ...] = (deque(), deque(), deque())
+        self._alarms_went = False
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting))
@@ -41,7 +43,8 @@ class Turns:
         """Take those whose turn it is, as many as one transaction should hold; at least one where any waits."""
         taken: list[Message] = []
         size = 0
-        for queue in self._waiting:
+        self._alarms_went = bool(self._waiting[0]) and not self._alarms_went
+        for queue in self._waiting[:1] if self._alarms_went else self._waiting:
             while queue and len(taken) < MESSAGES_MAX and size < BYTES_MAX:
                 message = queue.popleft()
                 taken.append(message)
