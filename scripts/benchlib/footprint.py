@@ -157,11 +157,11 @@ def measure(effort: Effort) -> Table:
         hubs = ("hub-bench", "hub-start", "hub-idle")
         async with site(effort.scratch / "site", hubs=hubs) as built, built.collecting():
             await _starts(built, effort, found)
-            await _steady(built, effort.times(40, 10), found, (), "")
+            await _steady(built, effort.times(30, 10), found, (), "")
             await _idle(built, found)
             with share(CORE, MEMORY) as before:
                 if before is not None:
-                    await _steady(built, effort.times(30, 10), found, before, "board ")
+                    await _steady(built, effort.times(20, 10), found, before, "board ")
 
     asyncio.run(run())
     return _table(found)
