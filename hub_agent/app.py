@@ -75,7 +75,7 @@ async def running(
             running_sources = [sources.create_task(ways.run(), name="radio")]
             running_sources += [sources.create_task(parts.keep(runner), name=runner.name) for runner in runners]
             notify("READY=1")
-            parts.reporter.started()
+            parts.started()
             try:
                 yield parts.agent
             finally:
@@ -83,6 +83,6 @@ async def running(
                 for task in running_sources:
                     task.cancel()
         await parts.intake.drain()
-        await parts.keep_time()
+        await parts.notes.write(ended=True)
         for task in (*tasks, intake_task):
             task.cancel()

@@ -4,11 +4,15 @@ Owns: how each is made. Never: wires parts to each other, or runs one.
 """
 
 import asyncio
+import hashlib
 import os
+import platform
 import secrets
 import ssl
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from hub_agent import gaps, identity, mqtt, seal, tls, trust
 from hub_agent.alarms.device_watch import Cadence
@@ -19,7 +23,7 @@ from hub_agent.delivery import Policy
 from hub_agent.driver import SerialLink
 from hub_agent.errors import StorageError
 from hub_agent.forms import Clear, Form, Sealed, own_recipient
-from hub_agent.health import status
+from hub_agent.health import RELEASE, status
 from hub_agent.outbox import recovery
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import Outbox
@@ -89,7 +93,11 @@ class Builder:
         store, self.damage = recovery.open_store(path, box, self.clock.now(), self.clock.monotonic_s)
         self.set_aside = recovery.put_aside(path)
         limits = Limits(section.quota_mib * MIB, section.ballast_mib * MIB, section.min_free_mib * MIB)
-        return Outbox(store, self.sealer, box, self.clock, limits)
+        try:
+            return Outbox(store, self.sealer, box, self.clock, limits)
+        except BaseException:
+            store.close()
+            raise
 
     def salvage(self, aside: Path) -> Salvage:
         """Make the reader of a damaged outbox."""
@@ -155,7 +163,52 @@ class Builder:
             window=config.delivery.window,
         )
 
+    def kids(self) -> list[str]:
+        """Name the NOC's keys that this hub trusts; none at a site without a NOC."""
+        if self.trust is None:
+            return []
+        return [
+            *(part.kid for part in self.trust.recipients),
+            self.trust.confirm.kid,
+            *(part.kid for part in self.trust.commands),
+        ]
+
+    @cached_property
+    def certificate_until(self) -> str | None:
+        """When the hub's certificate ends, ISO 8601; None without one. Read once, as the certificate itself is.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        files = self.config.broker.tls
+        return None if files is None else tls.valid_until(files.certificate).isoformat(timespec="seconds")
+
     def birth(self, state: str) -> bytes:
-        """Make the retained status."""
-        since = self.clock.now().isoformat(timespec="seconds")
-        return status(self.config.hub.id, state, self.session, self.clock.stamp().boot, since)
+        """Make the retained status.
+
+        Raises:
+            ConfigError: the hub's certificate cannot be read.
+        """
+        since, boot = self.clock.now().isoformat(timespec="seconds"), self.clock.stamp().boot
+        return status(self.config.hub.id, state, self.session, boot, since, self.kids(), self.certificate_until)
+
+    def start(self, after: str) -> dict[str, Any]:
+        """Say what begins here: the fields of the event ``start``, sealed like a reading.
+
+        Args:
+            after: ``new``, ``ended`` or ``cut``: what became of the life before.
+
+        Raises:
+            ConfigError: the hub's certificate cannot be read.
+        """
+        content = self.config.model_dump_json(serialize_as_any=True).encode()
+        return {
+            "release": RELEASE,
+            "session": self.session,
+            "after": after,
+            "python": platform.python_version(),
+            "config": hashlib.sha256(content).hexdigest(),
+            "drivers": {device.name: device.driver for device in self.config.devices},
+            "keys": self.kids(),
+            "certificate_until": self.certificate_until,
+        }

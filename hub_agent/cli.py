@@ -7,6 +7,7 @@ that the daemon does not carry the screens.
 
 import asyncio
 import json
+import os
 import sys
 from dataclasses import asdict
 from decimal import Decimal
@@ -45,16 +46,23 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 @app.command()
 @told
-def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """Check a configuration file; every mistake with its line and what to do.
+def check(
+    config: ConfigOption = DEFAULT_CONFIG,
+    files: Annotated[bool, typer.Option(" /--no-files", help="Do not look at the files that it names.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a configuration file and the files that it names; every mistake with its line and what to do.
 
-    Example: hub-agent check --config config/hub-agent.toml
+    Example: hub-agent check --config config/hub-agent.toml --no-files
     """
-    from hub_agent.config import MistakesError, load
+    from hub_agent.config import MistakesError, load, refuse
+    from hub_agent.field.files import findings
     from hub_agent.registry import load_drivers
 
     try:
         found = load(config, load_drivers().drivers)
+        if files:
+            refuse([*findings(found, os.environ)], config.read_text(encoding="utf-8"), config)
     except MistakesError as error:
         if not as_json:
             raise

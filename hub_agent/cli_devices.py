@@ -236,7 +236,7 @@ def add(
     cadence_s: Annotated[float | None, typer.Option("--cadence", metavar="N", help="Seconds between readings.")] = None,
     option: OptionOption = [],  # noqa: B006 - typer copies it
     config: ConfigOption = DEFAULT_CONFIG,
-    dry: Annotated[bool, typer.Option("--print", help="Print the table and change nothing.")] = False,
+    dry: Annotated[bool, typer.Option("--print", help="Print the table; change nothing.")] = False,
 ) -> None:
     """Add a device to the configuration file. The file is changed only if the result is good.
 
@@ -255,10 +255,13 @@ def add(
         "cadence_s": cadence_s,
         "options": _options(option),
     }
+    drivers = load_drivers().drivers
     if dry:
+        text = stanza.read(config) if config.exists() else ""
+        stanza.judge(text, device, config, drivers)
         typer.echo(stanza.stanza(device), nl=False)
         return
-    stanza.replace_file(config, stanza.added(stanza.read(config), device), load_drivers().drivers)
+    stanza.replace_file(config, stanza.added(stanza.read(config), device), drivers)
     typer.echo(f"{name} is in {config}. Restart the hub to run it: systemctl restart hub-agent")
 
 

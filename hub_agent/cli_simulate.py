@@ -43,7 +43,8 @@ def simulate(
     try:
         text = "" if script is None else script.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--script {script}: {type(error).__name__}") from error
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(f"--script {script}: {why}") from error
     plan = bench.Plan(names, link, text, hci, seed)
     began = SystemClock().now().astimezone().replace(tzinfo=None, microsecond=0)
 

@@ -48,6 +48,9 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
         return {"error": "hex is missing"}
     try:
         data = bytes.fromhex(str(question["hex"]))
+    except ValueError:
+        return {"error": "hex is not hexadecimal: two digits a byte"}
+    try:
         if "format" in question:
             return _by_format(str(question["format"]), data)
         if "driver" in question:

@@ -5,13 +5,10 @@ Never: lets a vital sign, a device's name or identity, or a patient's into what 
 """
 
 import json
-import os
-import resource
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 from hub_agent.alarms.limits import Priority
@@ -20,6 +17,7 @@ from hub_agent.clock import Clock
 from hub_agent.devices.runner import DeviceState
 from hub_agent.forwarder import Forwarder
 from hub_agent.intake import Intake
+from hub_agent.machine import Machine
 from hub_agent.model import ReadingClass
 from hub_agent.outbox.outbox import Outbox
 
@@ -32,9 +30,33 @@ EDGES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 300.0)
 RELEASE: Final = version("hub-agent")
 
 
-def status(hub_id: str, state: str, session: str, boot: str, since: str) -> bytes:
-    """Make the retained status; with state ``offline`` it is also the Will."""
-    return _json({"v": 1, "hub": hub_id, "state": state, "session": session, "boot": boot, "since": since})
+def status(
+    hub_id: str, state: str, session: str, boot: str, since: str, kids: Sequence[str], certificate_until: str | None
+) -> bytes:
+    """Make the retained status: with state ``online`` the birth message, with ``offline`` also the Will.
+
+    Args:
+        hub_id: whose.
+        state: ``online`` or ``offline``.
+        session: the nonce of this process's life.
+        boot: of the machine.
+        since: when this state began, ISO 8601.
+        kids: names of the NOC's keys that this hub trusts.
+        certificate_until: when the hub's certificate ends, ISO 8601; None where it has none.
+    """
+    return _json(
+        {
+            "v": 1,
+            "hub": hub_id,
+            "state": state,
+            "session": session,
+            "boot": boot,
+            "since": since,
+            "release": RELEASE,
+            "keys": list(kids),
+            "certificate_until": certificate_until,
+        }
+    )
 
 
 def _json(value: Mapping[str, Any]) -> bytes:
@@ -71,6 +93,8 @@ class Health:
         devices: states by alias.
         book: the alarms.
         uplink: the way to the broker.
+        oldest_s: by class, how long the oldest unconfirmed batch has waited; kept up to date by its owner.
+        machine: what the hub runs on, and what goes to its card.
     """
 
     def __init__(
@@ -84,6 +108,8 @@ class Health:
         devices: Mapping[str, DeviceState],
         book: AlarmBook,
         uplink: Uplink,
+        oldest_s: Mapping[ReadingClass, float],
+        machine: Machine,
     ) -> None:
         self._hub_id = hub_id
         self._session = session
@@ -94,6 +120,8 @@ class Health:
         self._devices = devices
         self._book = book
         self._uplink = uplink
+        self._oldest_s = oldest_s
+        self._machine = machine
         self._beats = 0
         self._brief = 0
         self._news: object = None
@@ -105,7 +133,8 @@ class Health:
         """
         self._beats += 1
         snapshot = self.snapshot()
-        news = self._uplink.connects, snapshot["alarms"], [state.state for state in self._devices.values()]
+        power = snapshot["host"]["under_voltage"], snapshot["host"]["throttled"]
+        news = self._uplink.connects, snapshot["alarms"], power, [state.state for state in self._devices.values()]
         if self._brief < BRIEF_BEATS and news == self._news:
             self._brief += 1
             shown = self._in_brief(snapshot)
@@ -117,8 +146,9 @@ class Health:
     def _in_brief(self, snapshot: Mapping[str, Any]) -> dict[str, Any]:
         """Keep what tells that nothing is lost, and what changes by itself."""
         waiting = {name: lane for name, lane in snapshot["delivery"]["waiting"].items() if lane["batches"]}
-        kept = {name: snapshot[name] for name in ("session", "at", "clock", "storage")}
-        return {**kept, "delivery": {"waiting": waiting}}
+        kept = {name: snapshot[name] for name in ("session", "at", "clock")}
+        storage = {name: snapshot["storage"][name] for name in ("bytes", "fill", "journal", "last_seq", "chain")}
+        return {**kept, "storage": storage, "delivery": {"waiting": waiting}}
 
     def _whole(self, snapshot: Mapping[str, Any]) -> dict[str, Any]:
         """Leave out what names a device or quotes one.
@@ -155,10 +185,12 @@ class Health:
                 "journal": self._outbox.journal.hex(),
                 "last_seq": self._outbox.last_seq,
                 "chain": self._outbox.chain.hex(),
+                "written_today_bytes": self._machine.wear.today_bytes(stamp),
             },
             "devices": {name: _device(state, now_s) for name, state in self._devices.items()},
             "alarms": _alarms(self._book),
-            "process": _process(),
+            "process": self._machine.process(),
+            "host": self._machine.host(),
         }
 
     def _uplink_figures(self, now_s: float) -> dict[str, Any]:
@@ -186,6 +218,7 @@ class Health:
                     "batches": waiting[cls].batches,
                     "items": waiting[cls].items,
                     "numbers": waiting[cls].numbers,
+                    "oldest_s": self._oldest_s.get(cls) if waiting[cls].batches else None,
                 }
                 for cls in ReadingClass
             },
@@ -220,19 +253,4 @@ def _device(state: DeviceState, now_s: float) -> dict[str, Any]:
         "battery_percent": state.battery_percent,
         "why": state.why,
         "warnings": dict(state.warnings),
-    }
-
-
-def _process() -> dict[str, Any]:
-    """Give the leak gauges: resident memory, descriptors, CPU."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        descriptors = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are enough
-    except OSError:  # no /proc
-        pages = descriptors = 0
-    return {
-        "rss_bytes": pages * resource.getpagesize(),
-        "descriptors": descriptors,
-        "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
     }

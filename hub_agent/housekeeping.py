@@ -4,13 +4,15 @@ Owns: the turn of a second and the turn of a minute. Never: does work whose fail
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from hub_agent import gaps
 from hub_agent.clock import Clock, Floor
+from hub_agent.machine import Wear
 from hub_agent.model import Stamp
 from hub_agent.outbox import ledger
 from hub_agent.outbox.outbox import Outbox
@@ -22,48 +24,95 @@ FLOOR: Final = "floor"
 """The name of the clock floor among the outbox's local state."""
 ALIVE: Final = "alive"
 """The name, among the outbox's local state, of the newest instant that is known of this life."""
+ENDED: Final = "ended"
+"""The name of the instant at which a life ended as it should. Where it is not the newest known, that life was cut."""
+WEAR: Final = "wear"
+"""The name of what was written to the card today."""
 
 
 def _prune(store: Store, now: datetime) -> None:
     store.on_connection(partial(ledger.prune, now=now))
 
 
-async def keep_time(outbox: Outbox, floor: Floor, clock: Clock) -> None:
-    """Make durable what the next life must know of the time: the floor, and until when this one was alive.
+class Notes:
+    """What one life of the process leaves to the next.
 
-    Raises:
-        StorageError: it could not be stored.
+    Args:
+        outbox: keeps it.
+        floor: of the clock.
+        clock: stamps.
+        wear: counts what is written to the card.
     """
-    await outbox.commit({}, state={FLOOR: floor.persistable(), ALIVE: gaps.to_bytes(clock.stamp())})
+
+    def __init__(self, outbox: Outbox, floor: Floor, clock: Clock, wear: Wear) -> None:
+        self._outbox = outbox
+        self._floor = floor
+        self._clock = clock
+        self._wear = wear
+
+    async def read(self) -> tuple[Stamp | None, str]:
+        """Take up what is there: give the newest instant that is known of the life before, and how that came out.
+
+        Returns:
+            None and ``new`` where there was none; else its last instant, and ``ended`` or ``cut``.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        floor, alive, ended, wear = [await self._outbox.state(name) for name in (FLOOR, ALIVE, ENDED, WEAR)]
+        if floor is not None:
+            self._floor.raise_to(int.from_bytes(floor, "big"))
+        if wear is not None:
+            self._wear.restore(json.loads(wear))
+        if alive is None:
+            return None, "new"
+        return gaps.from_bytes(alive), "ended" if alive == ended else "cut"
+
+    async def write(self, *, ended: bool = False) -> None:
+        """Make durable what the next life must know.
+
+        Args:
+            ended: this life ends now, and as it should.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
+        stamp = self._clock.stamp()
+        state = {FLOOR: self._floor.persistable(), ALIVE: gaps.to_bytes(stamp)}
+        if ended:
+            state[ENDED] = state[ALIVE]
+        written = self._wear.kept(stamp)
+        if written is not None:
+            state[WEAR] = json.dumps(written).encode()
+        await self._outbox.commit({}, state=state)
 
 
 async def keep_house(
     outbox: Outbox,
     floor: Floor,
     clock: Clock,
-    *,
+    notes: Notes,
     turn: Callable[[Stamp], None],
-    watch_storage: Callable[[], Awaitable[None]],
-    watch_backlog: Callable[[], Awaitable[None]],
+    watches: Sequence[Callable[[], Awaitable[None]]],
 ) -> None:
     """Turn for ever.
 
     Args:
         outbox: settled each minute.
-        floor: persisted each minute.
+        floor: what commands are judged by.
         clock: stamps.
+        notes: written at once and each minute.
         turn: is told each second.
-        watch_storage: looks at the room that is left, each second.
-        watch_backlog: looks at what waits, each second.
+        watches: look at storage and backlog, each second, one after the other.
     """
-    settled_s = clock.monotonic_s()
+    settled_s = float("-inf")  # at once: a life that is cut in its first minute must not pass for one that ended well
     while True:
         turn(clock.stamp())
-        await watch_storage()
-        await watch_backlog()
+        for watch in watches:
+            await watch()
         if clock.monotonic_s() - settled_s >= SETTLE_S:
             settled_s = clock.monotonic_s()
             await outbox.settle()
-            await keep_time(outbox, floor, clock)
+            await notes.write()
             await outbox.run(partial(_prune, now=floor.now()))
         await asyncio.sleep(TURN_S)

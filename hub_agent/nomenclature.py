@@ -1,4 +1,4 @@
-"""The one table of quantities: MDC code, LOINC, UCUM, and the MDC code of each unit.
+"""The one table of quantities: MDC code, LOINC, UCUM.
 
 Owns: what every coded value in the system may be called and measured in.
 Never: decodes, converts or judges a value.
@@ -18,36 +18,6 @@ from hub_agent.model import Code, Unit
 _SCADA: Final = 2 << 16
 _OBJ: Final = 1 << 16
 _PHD_DM: Final = 128 << 16
-
-UNIT_CODES: Final[Mapping[Unit, int]] = MappingProxyType(
-    {
-        "1": 262656,  # MDC_DIM_DIMLESS
-        "%": 262688,  # MDC_DIM_PERCENT
-        "/min": 264864,  # MDC_DIM_BEAT_PER_MIN (respiration: 264928)
-        "mm[Hg]": 266016,  # MDC_DIM_MMHG
-        "kPa": 265987,  # MDC_DIM_KILO_PASCAL
-        "Cel": 268192,  # MDC_DIM_DEGC
-        "[degF]": 266560,  # MDC_DIM_FAHR
-        "g": 263872,  # MDC_DIM_X_G
-        "mg": 263890,  # MDC_DIM_MILLI_G
-        "mL": 263762,  # MDC_DIM_MILLI_L
-        "kg": 263875,  # MDC_DIM_KILO_G
-        "[lb_av]": 263904,  # MDC_DIM_LB
-        "m": 263424,  # MDC_DIM_X_M
-        "[in_i]": 263520,  # MDC_DIM_INCH
-        "kg/m2": 264096,  # MDC_DIM_KG_PER_M_SQ
-        "mg/dL": 264274,  # MDC_DIM_MILLI_G_PER_DL
-        "mmol/L": 266866,  # MDC_DIM_MILLI_MOLE_PER_L
-        "mg/dL/min": 0,  # no published MDC unit found
-        "ms": 264338,  # MDC_DIM_MILLI_SEC
-        "s": 264320,  # MDC_DIM_X_SEC
-        "min": 264352,  # MDC_DIM_MIN
-        "uV": 266419,  # MDC_DIM_MICRO_VOLT
-        "V": 266400,  # MDC_DIM_X_VOLT
-        "Ohm": 266176,  # MDC_DIM_X_OHM
-        "kJ": 266691,  # MDC_DIM_KILO_JOULES
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,13 +233,6 @@ def by_refid(refid: str) -> Quantity:
         KeyError: no such reference identifier in the table.
     """
     return _BY_REFID[refid]
-
-
-def unit_code(code: Code, unit: Unit) -> int:
-    """Give the 32-bit MDC unit code of ``unit`` for the quantity ``code`` (``/min`` is beats or breaths)."""
-    if unit == "/min" and code in {RESPIRATION_RATE, RESPIRATION_RATE_THORACIC, RESPIRATION_RATE_AIRWAY}:
-        return 264928  # MDC_DIM_RESP_PER_MIN
-    return UNIT_CODES[unit]
 
 
 def undeclared(code: Code, unit: Unit, declared: Iterable[Code]) -> str | None:

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from hub_agent import gaps, mqtt
+from hub_agent import mqtt
 from hub_agent.alarms.alarm import AlarmEvent
 from hub_agent.alarms.annunciator import Annunciator, Output
 from hub_agent.alarms.watch import AlarmBook
@@ -27,9 +27,10 @@ from hub_agent.driver import Driver
 from hub_agent.errors import HubError
 from hub_agent.forwarder import Forwarder
 from hub_agent.health import Health, Uplink
-from hub_agent.housekeeping import ALIVE, FLOOR, keep_house, keep_time
+from hub_agent.housekeeping import Notes, keep_house
 from hub_agent.intake import COMMIT_S, STATE, Intake
 from hub_agent.logs import get_logger
+from hub_agent.machine import Machine
 from hub_agent.model import Reading, ReadingClass, Stamp
 from hub_agent.orders import Orders
 from hub_agent.outbox.box import LocalBox
@@ -91,6 +92,8 @@ class Parts:
         outputs: show and sound the annunciator's signal.
     """
 
+    _after: str  # what became of the life before; known when that is restored
+
     def __init__(self, build: Builder, outbox: Outbox, book: AlarmBook, outputs: Sequence[Output]) -> None:
         config, clock = build.config, build.clock
         self._build = build
@@ -101,9 +104,12 @@ class Parts:
         self._annunciator = Annunciator(
             outputs, unmonitored_after_s=config.annunciator.unmonitored_after_s, at_ns=clock.stamp().monotonic_ns
         )
-        self.reporter = Reporter(book, build.gaps(), clock, build.session)
+        self.reporter = Reporter(book, build.gaps(), clock)
         self.forwarder = self._make_forwarder()
         self.intake = self.reporter.taker = self._make_intake()
+        self._backlog = BacklogWatch(outbox, self._uplink, clock, self.reporter.backlog)
+        machine = Machine(config.hub.state_dir)
+        self.notes = Notes(outbox, build.floor, clock, machine.wear)
         self.health = Health(
             config.hub.id,
             build.session,
@@ -114,6 +120,8 @@ class Parts:
             self.devices,
             book,
             self._uplink,
+            self._backlog.oldest_s,
+            machine,
         )
         self.orders = Orders(
             book, clock, self.intake.raise_now, self.intake.keep_state, self.health.snapshot, build.restart.set
@@ -121,7 +129,6 @@ class Parts:
         self._keys = command_keys(build.trust)
         self.desk = self._make_desk()
         self._bar = ReplayBar(outbox, clock, build.floor, self._keys)
-        self._backlog = BacklogWatch(outbox, self._uplink, clock, self.reporter.backlog)
         self._storage = StorageWatch(outbox, self.forwarder, self.reporter.storage)
         self.agent = Agent(
             config,
@@ -193,12 +200,9 @@ class Parts:
 
     async def restore(self) -> None:
         """Take up what an earlier life of the process left: alarms with their limits, the clock floor."""
-        floor = await self._outbox.state(FLOOR)
-        if floor is not None:
-            self._build.floor.raise_to(int.from_bytes(floor, "big"))
-        alive = await self._outbox.state(ALIVE)
+        alive, self._after = await self.notes.read()
         if alive is not None:
-            self.reporter.hub_was_off(gaps.from_bytes(alive))
+            self.reporter.hub_was_off(alive)
         alarms = await self._outbox.state(STATE)
         if alarms is not None:
             self.intake.raise_now(self._book.restore(json.loads(alarms), self._build.clock.stamp()))
@@ -230,24 +234,17 @@ class Parts:
 
     async def keep_house(self) -> None:
         """Do what must be done now and then, for ever."""
-        build = self._build
-        await keep_house(
-            self._outbox,
-            build.floor,
-            build.clock,
-            turn=self._turn,
-            watch_storage=self._storage.turn,
-            watch_backlog=self._backlog.turn,
-        )
+        watches = self._storage.turn, self._backlog.turn
+        await keep_house(self._outbox, self._build.floor, self._build.clock, self.notes, self._turn, watches)
 
     def _turn(self, stamp: Stamp) -> None:
         """Look, once a second, at what only time changes."""
         self.reporter.turn(stamp)
         self._announce()
 
-    async def keep_time(self) -> None:
-        """Make durable until when this life of the process was alive."""
-        await keep_time(self._outbox, self._build.floor, self._build.clock)
+    def started(self) -> None:
+        """Say that the hub is here."""
+        self.reporter.started(self._build.start(self._after))
 
     async def salvage(self) -> None:
         """Bring what can be saved of damaged outboxes to the NOC; returns when that is done."""

@@ -16,7 +16,6 @@ from hub_agent.commands.record import CommandResult, SecurityEvent
 from hub_agent.commands.refusal import ATTACKS
 from hub_agent.delivery import Trouble
 from hub_agent.gaps import Gaps, hub_off
-from hub_agent.health import RELEASE
 from hub_agent.logs import get_logger
 from hub_agent.model import ClockState, ReadingClass, Stamp
 from hub_agent.wire import Event
@@ -70,7 +69,6 @@ class Reporter:
         book: raises and clears technical alarms.
         gaps: follows the devices that are due at intervals.
         clock: stamps.
-        session: the nonce of this process's life.
 
     Attributes:
         taker: the intake; the wiring sets it once, since the intake itself is made with callbacks of this object.
@@ -78,12 +76,11 @@ class Reporter:
 
     taker: Taker
 
-    def __init__(self, book: AlarmBook, gaps: Gaps, clock: Clock, session: str) -> None:
+    def __init__(self, book: AlarmBook, gaps: Gaps, clock: Clock) -> None:
         self._book = book
         self._gaps = gaps
         self._clock_watch = ClockWatch()
         self._clock = clock
-        self._session = session
 
     def technical(self, code: str, fields: Mapping[str, Any]) -> None:
         """Tell the NOC's technicians something that is no alarm."""
@@ -189,11 +186,11 @@ class Reporter:
 
     # --- the hub itself -----------------------------------------------------------------------------------------------
 
-    def started(self) -> None:
-        """Say that the hub is here: the first event of every life of the process."""
+    def started(self, fields: Mapping[str, Any]) -> None:
+        """Say that the hub is here, and what it is: the first event of every life of the process."""
         stamp = self._clock.stamp()
-        _log.info("hub_started", version=RELEASE, clock=stamp.clock.value)
-        self.taker.note(Event("start", stamp, {"release": RELEASE, "session": self._session}))
+        _log.info("hub_started", version=fields["release"], clock=stamp.clock.value)
+        self.taker.note(Event("start", stamp, dict(fields)))
 
     def heard(self, device: str, stamp: Stamp) -> None:
         """A device gave a live reading: a gap that was open is over."""

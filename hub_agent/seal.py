@@ -252,13 +252,3 @@ def verify_batch(batch: Batch, hub_key: Ed25519PublicKey) -> None:
         SealError: it did not.
     """
     verify(hub_key, batch.signature, SIGN_BATCH + batch.header_bytes + batch.sealed, "batch")
-
-
-def open_batch(batch: Batch, hub_key: Ed25519PublicKey, data_key: AESGCM, *, limit: int = 1 << 24) -> bytes:
-    """Verify and open a batch; give its body, at most ``limit`` bytes.
-
-    Raises:
-        SealError: signature or seal do not hold, or the body is too large.
-    """
-    verify_batch(batch, hub_key)
-    return unseal(batch, data_key, limit=limit)

@@ -18,13 +18,20 @@ def lines(state: Mapping[str, Any]) -> Iterator[str]:
     yield f"NOC       {way} for {uplink['for_s']:.0f} s; last confirmation {_seconds(delivery['last_confirmed_age_s'])}"
     if delivery["form"] == "clear":
         yield "readings  leave in the CLEAR: this site has no NOC, and the broker reads them"
-    waiting = ", ".join(f"{row['items']} {name}" for name, row in delivery["waiting"].items() if row["items"])
+    waiting = ", ".join(
+        f"{row['items']} {name}" + ("" if row["oldest_s"] is None else f" (oldest {row['oldest_s']:.0f} s)")
+        for name, row in delivery["waiting"].items()
+        if row["items"]
+    )
     yield f"waiting   {waiting or 'nothing'}"
     for name, latency in delivery["latency_s"].items():
         if latency["p50"] is not None:
             yield f"latency   {name}: p50 {latency['p50'] * 1e3:.0f} ms, p99 {latency['p99'] * 1e3:.0f} ms"
     yield f"clock     {state['clock']}"
-    yield f"storage   {storage['bytes'] / 2**20:.1f} MiB, {storage['last_seq']} batches so far"
+    written = storage["written_today_bytes"]
+    today = "" if written is None else f", {written / 2**20:.1f} MiB written today"
+    yield f"storage   {storage['bytes'] / 2**20:.1f} MiB, {storage['last_seq']} batches so far{today}"
+    yield "host      " + ", ".join(_host(state["host"]))
     alarms = state["alarms"]["by_priority"]
     yield "alarms    " + (", ".join(f"{n} {name}" for name, n in alarms.items() if n) or "none")
     for name, device in state["devices"].items():
@@ -34,3 +41,17 @@ def lines(state: Mapping[str, Any]) -> Iterator[str]:
             f"device    {name}: {device['state']}{why}, {device['readings']} readings, "
             f"last {_seconds(device['last_reading_age_s'])}{battery}"
         )
+
+
+def _host(host: Mapping[str, Any]) -> Iterator[str]:
+    if host["under_voltage"]:
+        yield "UNDER-VOLTAGE: the power supply is too weak"
+    if host["throttled"]:
+        yield "THROTTLED: too hot, or too little power"
+    if host["temperature_c"] is not None:
+        yield f"{host['temperature_c']:.0f} °C"
+    if host["memory_available_bytes"] is not None:
+        yield f"{host['memory_available_bytes'] / 2**20:.0f} MiB memory free"
+    if host["disk_free_bytes"] is not None:
+        yield f"{host['disk_free_bytes'] / 2**30:.1f} GiB disk free"
+    yield f"load {host['load_1m']:.2f}"

@@ -106,3 +106,16 @@ def context_of(ca: Path, certificate: Path, key: Path, floor: Floor) -> ssl.SSLC
             f"broker.tls: {type(error).__name__}: {error}", hint="check ca, certificate and key"
         ) from error
     return context
+
+
+def valid_until(certificate: Path) -> datetime:
+    """Say when a certificate ends; of a file with a chain, the one that ends first.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds none.
+    """
+    try:
+        return min(found.not_valid_after_utc for found in x509.load_pem_x509_certificates(certificate.read_bytes()))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a certificate in PEM"
+        raise ConfigError(f"{certificate}: {reason}", hint="get a new one from the NOC") from error

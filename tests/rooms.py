@@ -26,8 +26,9 @@ from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import Committed, Outbox
 from hub_agent.outbox.store import Store
 from hub_agent.reporter import to_wire
-from hub_agent.seal import CLASSIC, Recipient, Sealer, open_batch, open_epoch
+from hub_agent.seal import CLASSIC, Recipient, Sealer, open_epoch
 from hub_agent.wire import Event, Item
+from tests.opening import open_batch
 
 HUB = "hub-0001"
 JOURNAL = bytes(range(16))

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hub_agent.cli import app
-from tests.configs import write
+from tests.configs import make_keys, write
 
 _RUNNER = CliRunner()
 
@@ -32,6 +32,7 @@ def test_wrong_use_is_2() -> None:
 
 
 def test_check_names_each_mistake_for_people_and_programs(tmp_path: Path) -> None:
+    make_keys(tmp_path)
     good = write(tmp_path)
     assert _call("check", "-c", good).exit_code == 0
     assert json.loads(_call("check", "-c", good, "--json").stdout)["ok"] is True
@@ -42,6 +43,16 @@ def test_check_names_each_mistake_for_people_and_programs(tmp_path: Path) -> Non
     assert found.exit_code == 2
     assert {one["key"] for one in mistakes} == {"delivery.window", "delivery.confrim"}
     assert all(one["line"] for one in mistakes)
+
+
+def test_check_looks_at_the_files_too_unless_it_is_told_not_to(tmp_path: Path) -> None:
+    config = write(tmp_path)
+    found = _call("check", "-c", config)
+    assert found.exit_code == 2
+    assert "hub-agent.toml:14: noc.trust: " in found.stderr
+    assert "hub-agent.toml:17: identity.key: " in found.stderr
+    assert _call("check", "-c", config, "--no-files").exit_code == 0
+    assert _call("check", "-c", "config/hub-agent.toml", "--no-files").exit_code == 0
 
 
 def test_drivers_are_listed_for_people_and_programs() -> None:

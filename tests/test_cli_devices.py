@@ -50,10 +50,19 @@ def test_a_table_is_printed_and_nothing_changed(config: Path) -> None:
     assert config.read_text() == before
 
 
+def test_a_table_is_printed_where_there_is_no_file_yet(tmp_path: Path) -> None:
+    words = ["devices", "add", "cuff", "--driver", "and-ua767", "--port", "/dev/ttyAMA0", "--print"]
+    result = call(*words, "-c", tmp_path / "none.toml")
+    assert tomllib.loads(result.stdout)["devices"][0]["name"] == "cuff"
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
         (("add", "x", "--driver", "none-such", "--usb", "0403:6001"), "no driver is called so"),
+        (("add", "x", "--driver", "nope", "--usb", "0403:6001", "--print"), "no driver is called so"),
+        (("add", "x", "--driver", "nonin-ble", "--usb", "0403:6001", "--print"), "speaks Bluetooth"),
+        (("add", "strap 2", "--driver", "nonin-ble", "--address", "00:00:5E:00:53:77", "--print"), "devices[2].name"),
         (("add", "x", "--driver", "nonin-ble", "--address", "1", "--option", "y"), "not KEY=VALUE"),
         (("remove", "none-such"), "no device is called 'none-such'"),
         (("test", "none-such"), "no device is called 'none-such'"),

@@ -1,5 +1,6 @@
 """What the NOC is told of the hub's clock, and what it makes of it."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -106,8 +107,9 @@ class _Dates(NamedTuple):
 
 
 @pytest.fixture
-def dates(tmp_path: Path) -> "_Dates":
-    return _Dates(Store(tmp_path / "noc.db"))
+def dates(tmp_path: Path) -> Iterator["_Dates"]:
+    with Store(tmp_path / "noc.db") as opened:
+        yield _Dates(opened)
 
 
 def test_readings_of_a_boot_in_1970_are_dated_when_ntp_arrives(dates: _Dates) -> None:

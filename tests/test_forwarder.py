@@ -241,7 +241,7 @@ def test_a_word_that_is_not_for_this_is_no_word(tmp_path: Path, other: dict[str,
                 assert bench.waiting == 3
                 assert bench.forwarder.figures.confirmed == 0
             await bench.outbox.settle()
-            assert await bench.outbox.row((2 << 56) | 1) is not None
+            assert await bench.outbox.run(lambda store: store.row((2 << 56) | 1)) is not None
             assert [code for code, _ in bench.events] == (["confirmation_rejected"] if told else [])
             assert told is None or told in bench.events[0][1]["why"]
             assert bench.noc_ns == ([] if told or "journal" in other else [_WALL_NS])

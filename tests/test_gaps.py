@@ -1,6 +1,7 @@
 """Gaps are data: each silence is accounted for, with its reason, and is dated at the NOC."""
 
 import sqlite3
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -136,8 +137,9 @@ def test_a_hub_that_was_off_says_from_when_to_when() -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "noc.db")
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "noc.db") as opened:
+        yield opened
 
 
 def _chart(store: Store, *events: Event) -> None:

@@ -2,22 +2,32 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from hub_agent.delivery import Policy
 from hub_agent.devices.runner import DeviceState
 from hub_agent.forwarder import Forwarder
 from hub_agent.health import EDGES_S, RELEASE, Health, Uplink, status
-from hub_agent.model import ReadingClass
+from hub_agent.machine import Machine
+from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.status_screen import lines
 from hub_agent.topics import Topics
 from tests.rooms import HUB, Room, a_room, pressure, spo2
+from tests.test_machine import SAGGED, a_pi
 from tests.virtual import BOOT, LoopClock, virtual_time
 
 _SESSION = "5e" * 16
 
 
-def _health(room: Room, devices: dict[str, DeviceState], uplink: Uplink) -> Health:
+def _health(
+    room: Room,
+    devices: dict[str, DeviceState],
+    uplink: Uplink,
+    oldest_s: Mapping[ReadingClass, float] = MappingProxyType({}),
+    machine: Machine | None = None,
+) -> Health:
     forwarder = Forwarder(
         room.outbox,
         Topics(HUB),
@@ -27,12 +37,24 @@ def _health(room: Room, devices: dict[str, DeviceState], uplink: Uplink) -> Heal
         lambda _code, _fields: None,
         lambda _code, _active: None,
     )
-    return Health(HUB, _SESSION, room.clock, room.outbox, forwarder, room.intake, devices, room.book, uplink)
+    return Health(
+        HUB,
+        _SESSION,
+        room.clock,
+        room.outbox,
+        forwarder,
+        room.intake,
+        devices,
+        room.book,
+        uplink,
+        oldest_s,
+        machine or Machine(Path("/")),
+    )
 
 
 def test_the_status_and_the_will_differ_in_their_state_alone() -> None:
-    online = json.loads(status(HUB, "online", _SESSION, BOOT, "2026-11-22T12:00:00+00:00"))
-    offline = json.loads(status(HUB, "offline", _SESSION, BOOT, "2026-11-22T12:00:00+00:00"))
+    more = (_SESSION, BOOT, "2026-11-22T12:00:00+00:00", ["noc-1", "op-1"], "2027-01-01T00:00:00+00:00")
+    online, offline = (json.loads(status(HUB, state, *more)) for state in ("online", "offline"))
     assert online == offline | {"state": "online"}
     assert online == {
         "v": 1,
@@ -41,6 +63,9 @@ def test_the_status_and_the_will_differ_in_their_state_alone() -> None:
         "session": _SESSION,
         "boot": BOOT,
         "since": "2026-11-22T12:00:00+00:00",
+        "release": RELEASE,
+        "keys": ["noc-1", "op-1"],
+        "certificate_until": "2027-01-01T00:00:00+00:00",
     }
 
 
@@ -49,28 +74,36 @@ async def test_a_beat_counts_and_carries_all_that_the_noc_compares(tmp_path: Pat
     async with a_room(tmp_path / "o.db", LoopClock()) as room:
         now_s = room.clock.monotonic_s()
         state = DeviceState("connected", now_s - 5, readings=7, battery_percent=80, rssi_dbm=-70)
-        health = _health(room, {"oximeter": state}, Uplink(now_s - 2, now_s - 1, 1))
+        health = _health(
+            room, {"oximeter": state}, Uplink(now_s - 2, now_s - 1, 1), {ReadingClass.CONTINUOUS: 1.5}, a_pi(tmp_path)
+        )
         await room.outbox.commit({})
         await room.intake.take("oximeter", spo2(97), room.clock.stamp())
         await room.intake.drain()
         first, second = json.loads(health.beat()), json.loads(health.beat())
     assert (first["seq"], second["seq"]) == (1, 2)
-    assert second["delivery"] == {"waiting": {"continuous": {"batches": 1, "items": 1, "numbers": 1}}}
+    waiting = {"batches": 1, "items": 1, "numbers": 1, "oldest_s": 1.5}
+    assert second["delivery"] == {"waiting": {"continuous": waiting}}
+    assert second["storage"].keys() == first["storage"].keys() - {"written_today_bytes"}
     assert (first["hub"], first["release"], first["clock"]) == (HUB, RELEASE, "synced")
     assert first["storage"]["journal"] == room.outbox.journal.hex()
     assert (first["storage"]["last_seq"], first["storage"]["chain"]) == (1, room.outbox.chain.hex())
-    assert first["delivery"]["waiting"]["continuous"] == {"batches": 1, "items": 1, "numbers": 1}
+    assert first["delivery"]["waiting"]["continuous"] == waiting
+    assert first["delivery"]["waiting"]["alarm"]["oldest_s"] is None
+    assert first["storage"]["written_today_bytes"] == 4096
+    assert (first["host"]["temperature_c"], first["host"]["under_voltage"]) == (51.5, False)
     assert first["uplink"] == {"up": True, "for_s": 1.0, "connects": 1, "why": ""}
     assert [device["for_s"] for device in first["devices"]] == [5.0]
     assert first["intake"] == {"received": 1, "stored": 1, "repeated": 0}
-    assert first["process"]["rss_bytes"] > 2**20
+    assert first["process"].keys() == {"rss_bytes", "descriptors", "threads", "tasks", "cpu_s"}
+    assert first["process"]["tasks"] >= 1
 
 
 @virtual_time
 async def test_a_beat_is_whole_once_a_minute_and_when_there_is_news(tmp_path: Path) -> None:
     async with a_room(tmp_path / "o.db", LoopClock()) as room:
         state, uplink = DeviceState("connected"), Uplink(room.clock.monotonic_s(), connects=1)
-        health = _health(room, {"cuff": state}, uplink)
+        health = _health(room, {"cuff": state}, uplink, machine=a_pi(tmp_path))
 
         def whole() -> bool:
             beat = json.loads(health.beat())
@@ -84,6 +117,8 @@ async def test_a_beat_is_whole_once_a_minute_and_when_there_is_news(tmp_path: Pa
         room.book.tick(room.clock.stamp()._replace(monotonic_ns=room.clock.stamp().monotonic_ns + 10**12))
         assert [whole(), whole()] == [True, False]
         uplink.connects += 1
+        assert [whole(), whole()] == [True, False]
+        (tmp_path / SAGGED).write_text("1\n", encoding="ascii")
         assert [whole(), whole()] == [True, False]
 
 
@@ -121,17 +156,23 @@ async def test_the_screen_shows_good_and_bad_days(tmp_path: Path) -> None:
         parked = DeviceState("parked", now_s, why="driver 'x' raised ValueError")
         well = DeviceState("connected", now_s, readings=3, last_reading_s=now_s - 4, battery_percent=12)
         uplink = Uplink(now_s - 90)
-        health = _health(room, {"cuff": parked, "oximeter": well}, uplink)
+        (tmp_path / "pi").mkdir()
+        pi = a_pi(tmp_path / "pi", throttled="5")
+        health = _health(room, {"cuff": parked, "oximeter": well}, uplink, {ReadingClass.CONTINUOUS: 90.0}, pi)
         bad = "\n".join(lines(health.snapshot()))
         uplink.connected_s = now_s
         health._forwarder.figures.latency[ReadingClass.ALARM].add(0.25)
         health._forwarder.figures.last_confirmed_s = now_s - 1
-        await room.outbox.commit({})
+        await room.outbox.commit({ReadingClass.CONTINUOUS: [ReceivedReading("o", spo2(97), room.clock.stamp(), "")]})
         good = "\n".join(lines(health.snapshot()))
     assert "DOWN (not yet connected) for 90 s; last confirmation never" in bad
     assert "cuff: parked (driver 'x' raised ValueError), 0 readings, last never" in bad
     assert "oximeter: connected, 3 readings, last 4.0 s ago, battery 12 %" in bad
     assert "waiting   nothing" in bad
+    assert "1 continuous (oldest 90 s)" in good
+    assert "UNDER-VOLTAGE: the power supply is too weak, THROTTLED" in bad
+    assert "52 °C, 598 MiB memory free" in bad
+    assert "0.0 MiB written today" in bad
     assert "alarms    1 high" in bad
     assert "connected for 0 s; last confirmation 1.0 s ago" in good
     assert "alarm: p50 250 ms, p99 250 ms" in good

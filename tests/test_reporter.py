@@ -16,7 +16,7 @@ from tests.virtual import LoopClock, virtual_time
 
 
 def _reporter(room: Room) -> Reporter:
-    reporter = Reporter(room.book, Gaps({}, room.clock.stamp()), room.clock, "5e" * 16)
+    reporter = Reporter(room.book, Gaps({}, room.clock.stamp()), room.clock)
     reporter.taker = room.intake
     return reporter
 

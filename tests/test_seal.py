@@ -16,6 +16,7 @@ from hub_agent import seal
 from hub_agent.envelope import DEFLATE, FIRST_LINK, PLAIN, SIGN_BATCH, SIGN_EPOCH, parse_batch, parse_epoch
 from hub_agent.errors import SealError
 from hub_agent.model import ReadingClass
+from tests.opening import open_batch
 
 HUB = "hub-0001"
 JOURNAL = bytes(16)
@@ -90,7 +91,7 @@ def test_a_signed_record_may_still_hold_nonsense(recipients: object) -> None:
 @given(st.binary(max_size=400), st.integers(1, 1 << 40))
 def test_a_body_comes_back(body: bytes, seq: int) -> None:
     batch = parse_batch(sealed(body, seq))
-    assert seal.open_batch(batch, PUBLIC, data_key()) == body
+    assert open_batch(batch, PUBLIC, data_key()) == body
     assert batch.header == (1, HUB, JOURNAL, seq, batch.header[4], 1, 3, EPOCH.id, FIRST_LINK, batch.header.coding)
 
 
@@ -101,7 +102,7 @@ def test_not_one_byte_can_be_changed(data: st.DataObject) -> None:
     bad = bytearray(good)
     bad[data.draw(st.integers(0, len(good) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises(SealError):
-        seal.open_batch(parse_batch(bytes(bad)), PUBLIC, data_key())
+        open_batch(parse_batch(bytes(bad)), PUBLIC, data_key())
 
 
 @settings(max_examples=100)
@@ -120,7 +121,7 @@ def test_what_the_hub_signed_but_did_not_seal_does_not_open(change: Callable[[by
     signature = IDENTITY.sign(SIGN_BATCH + good.header_bytes + changed)
     batch = parse_batch(cbor2.dumps([good.header_bytes, changed, signature]))
     with pytest.raises(SealError, match="does not open"):
-        seal.open_batch(batch, PUBLIC, data_key())
+        open_batch(batch, PUBLIC, data_key())
 
 
 def test_the_header_is_bound_to_what_is_sealed() -> None:
@@ -128,7 +129,7 @@ def test_the_header_is_bound_to_what_is_sealed() -> None:
     one, two = parse_batch(sealed(b"body", 1)), parse_batch(sealed(b"body", 2))
     signature = IDENTITY.sign(SIGN_BATCH + two.header_bytes + one.sealed)
     with pytest.raises(SealError, match="does not open"):
-        seal.open_batch(parse_batch(cbor2.dumps([two.header_bytes, one.sealed, signature])), PUBLIC, data_key())
+        open_batch(parse_batch(cbor2.dumps([two.header_bytes, one.sealed, signature])), PUBLIC, data_key())
 
 
 def test_nothing_of_a_body_shows_and_no_two_batches_look_alike() -> None:
@@ -145,9 +146,9 @@ def test_a_long_body_is_squeezed_and_one_that_gains_nothing_is_not() -> None:
 
 def test_a_body_that_inflates_too_far_is_refused() -> None:
     batch = parse_batch(sealed(bytes(10_000)))
-    assert seal.open_batch(batch, PUBLIC, data_key(), limit=10_000) == bytes(10_000)
+    assert open_batch(batch, PUBLIC, data_key(), limit=10_000) == bytes(10_000)
     with pytest.raises(SealError, match="inflates"):
-        seal.open_batch(batch, PUBLIC, data_key(), limit=9_999)
+        open_batch(batch, PUBLIC, data_key(), limit=9_999)
 
 
 def test_a_hub_that_seals_to_nobody_does_not_start() -> None:

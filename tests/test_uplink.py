@@ -15,6 +15,7 @@ from hub_agent.delivery import Policy
 from hub_agent.errors import DeliveryError, HubError, RefusedError, StorageError
 from hub_agent.forwarder import Forwarder
 from hub_agent.health import BEAT_S, Health, Uplink
+from hub_agent.machine import Machine
 from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.mqtt import Message, Profile
 from hub_agent.topics import Topics
@@ -111,7 +112,19 @@ class _Bench:
             outbox, _TOPICS, [], Policy(), clock, lambda _code, _fields: None, lambda _code, _active: None
         )
         self.state = Uplink(down_s=clock.monotonic_s())
-        health = Health(HUB, "5e" * 16, clock, outbox, self.forwarder, self.room.intake, {}, self.room.book, self.state)
+        health = Health(
+            HUB,
+            "5e" * 16,
+            clock,
+            outbox,
+            self.forwarder,
+            self.room.intake,
+            {},
+            self.room.book,
+            self.state,
+            {},
+            Machine(Path("/")),
+        )
         self.session = BrokerSession(
             Profile(HUB, "127.0.0.1", 1),
             _TOPICS,

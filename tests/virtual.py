@@ -73,6 +73,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
         return super().call_soon_threadsafe(settle_and_end)
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - its parent's
+        """Wait for its threads: from Python 3.12 on a loop gives them 300 s, which pass at once here."""
+        del timeout
+        await super().shutdown_default_executor()
+
     def began(self) -> None:
         """A thread has something to do."""
         self._virtual.at_work += 1

@@ -162,20 +162,6 @@ class AlarmBook:
         self._limits, self.revision = checked, revision
         return self._enforce(at)
 
-    def set_devices(self, devices: Mapping[str, Cadence], at: Stamp) -> Events:
-        """Watch other devices; the alarms of one that is gone end, those of one that stays go on."""
-        gone = self._devices.keys() - devices.keys()
-        for name, cadence in devices.items():
-            if name in self._devices:
-                self._devices[name].patience_ns = cadence.patience_ns()
-            else:
-                self._watch(name, cadence, at)
-        for name in gone:
-            del self._devices[name]
-        self._pending = {one: due for one, due in self._pending.items() if one.device not in gone}
-        self._touch(at)
-        return self._end_where(lambda condition: condition.device in gone, at)
-
     def alarms(self) -> tuple[Alarm, ...]:
         """Give all alarms that are not over, the most urgent first and among equals the newest."""
         every = self._register.alarms.values()

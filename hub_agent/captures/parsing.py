@@ -34,7 +34,8 @@ def load(path: Path) -> Capture:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"capture {path.name} cannot be read: {type(error).__name__}") from error
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(f"capture {path.name} cannot be read: {why}") from error
     return parse(text, path.name)
 
 

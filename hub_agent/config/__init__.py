@@ -4,7 +4,7 @@ Owns: the public names of the package.
 Never: anything else.
 """
 
-from hub_agent.config.loading import Mistake, MistakesError, load, parse
+from hub_agent.config.loading import Mistake, MistakesError, load, parse, refuse
 from hub_agent.config.models import (
     AnnunciatorSection,
     Broker,
@@ -41,4 +41,5 @@ __all__ = [
     "Tls",
     "load",
     "parse",
+    "refuse",
 ]

@@ -7,7 +7,7 @@ Never: follows a reference, opens a device, or repeats a value that could be a s
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -112,6 +112,16 @@ def parse(text: str, path: Path, drivers: Mapping[str, Driver] | None = None) ->
         number = int(line[1]) if line else text.count("\n") + 1
         raise MistakesError((Mistake(path, number, "", f"is not TOML: {error}", ""),)) from error
     found = [*_inline_secrets(raw), *_sections(raw, path.parent, drivers)]
+    refuse(found, text, path)
+    return Config.model_validate(raw, context={"base": path.parent})
+
+
+def refuse(found: Sequence[Finding], text: str, path: Path) -> None:
+    """Name what was found wrong with a configuration, each with its line; nothing where nothing was.
+
+    Raises:
+        MistakesError: something was.
+    """
     if found:
         lines = places.places(text)
         mistakes = {  # a dict: the same mistake found twice is one, and their order is kept
@@ -119,7 +129,6 @@ def parse(text: str, path: Path, drivers: Mapping[str, Driver] | None = None) ->
             for one in found
         }
         raise MistakesError(tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
-    return Config.model_validate(raw, context={"base": path.parent})
 
 
 def _spell(path: places.Path) -> str:

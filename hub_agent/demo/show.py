@@ -27,7 +27,7 @@ from hub_agent.clock import SystemClock
 from hub_agent.demo import scene as scenery
 from hub_agent.demo.broker import HOST, Broker, Wanted, broker
 from hub_agent.demo.relay import Relay
-from hub_agent.demo.screen import View, render
+from hub_agent.demo.screen import Page, View
 from hub_agent.demo.tally import Tally
 from hub_agent.devices.ways import opener
 from hub_agent.errors import HubError
@@ -112,7 +112,7 @@ async def _play(
                 for task in (*devices, cutting):
                     task.cancel()
                 relay.set_cut(False)
-                await _settle(agent, tally, scene, lambda: show(render(view())))
+                await _settle(agent, tally, scene, lambda: show(Page(view())))
         return _sum(agent, tally, scene)
 
 
@@ -171,7 +171,7 @@ async def _watch(plan: Plan, view: _Viewer, show: Any) -> None:  # noqa: ANN401 
     """Refresh the screen and heed the keys until the time is up or somebody quits."""
     with _keys() as keys:
         while plan.seconds is None or view.pace.now_s() < plan.seconds:
-            show(render(view()) if not plan.as_json else None)
+            show(Page(view()) if not plan.as_json else None)
             await asyncio.sleep(_REFRESH_S)
             while keys:
                 key = keys.pop(0)

@@ -65,7 +65,7 @@ class DeviceState:
         last_reading_s: monotonic time of the last reading.
         rssi_dbm: signal strength, where there is one.
         battery_percent: the newest that it told, where it does.
-        why: of the last loss, or of being parked.
+        why: it is not connected: never yet, the last loss, or why it is parked.
         warnings: code → how often.
     """
 
@@ -129,7 +129,8 @@ class Runner:
         self._quiet_since_s = 0.0
         self._received_s = 0.0
         self._kept_at: list[float] = []
-        self.state = DeviceState(since_s=clock.monotonic_s())
+        why = "not heard on the air yet" if isinstance(driver.link, BleLink) else "its port is not there"
+        self.state = DeviceState(since_s=clock.monotonic_s(), why=why)
 
     async def run(self) -> None:
         """Live through one connection; returns when the session is finished.

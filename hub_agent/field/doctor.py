@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from cryptography import x509
-
 from hub_agent import control, identity, mqtt, trust
 from hub_agent.builder import tls_of
 from hub_agent.clock import Floor, SystemClock
@@ -24,6 +22,7 @@ from hub_agent.devices.ways import port_match
 from hub_agent.driver import Driver, SerialLink
 from hub_agent.errors import HubError, LinkError
 from hub_agent.field.reach import MakeHost
+from hub_agent.tls import valid_until
 
 _HOST_S: Final = 10.0
 _CONFIRMED_S: Final = 120.0
@@ -147,14 +146,9 @@ def tls(patient: Patient) -> Finding:
         tls_of(patient.config, Floor(SystemClock()))
         if section is None:
             return Finding("TLS", True, "is off, for a demo on this machine")
-        ends = {
-            name: min(found.not_valid_after_utc for found in x509.load_pem_x509_certificates(path.read_bytes()))
-            for name, path in (("ca", section.ca), ("certificate", section.certificate))
-        }
+        ends = {name: valid_until(path) for name, path in (("ca", section.ca), ("certificate", section.certificate))}
     except HubError as error:
         return _red("TLS", error, "see [broker.tls]")
-    except (OSError, ValueError) as error:
-        return Finding("TLS", False, f"a certificate cannot be read: {type(error).__name__}", "see [broker.tls]")
     name, end = min(ends.items(), key=lambda item: item[1])
     if end - patient.now < _EXPIRES:
         word = "expired" if end < patient.now else "expires"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from hub_agent.config import parse
+from hub_agent.config import MistakesError, parse
 from hub_agent.config.places import places
 from hub_agent.driver import Driver
 from hub_agent.errors import ConfigError
@@ -55,6 +55,21 @@ def read(path: Path) -> str:
 def added(text: str, device: Mapping[str, Any]) -> str:
     """Append a device to the text of a configuration."""
     return text.rstrip("\n") + "\n\n" + stanza(device)
+
+
+def judge(text: str, device: Mapping[str, Any], path: Path, drivers: Mapping[str, Driver]) -> None:
+    """Judge a device as one of a configuration, whatever else is wrong with that, or missing from it.
+
+    Raises:
+        MistakesError: the device would not be accepted.
+    """
+    at = len(tomllib.loads(text).get("devices", []))
+    try:
+        parse(added(text, device), path, drivers)
+    except MistakesError as error:
+        mine = tuple(mistake for mistake in error.mistakes if mistake.key.startswith(f"devices[{at}]"))
+        if mine:
+            raise MistakesError(mine) from None
 
 
 def removed(text: str, name: str) -> str:

@@ -36,6 +36,7 @@ class HubView(NamedTuple):
         beat_age_s: since the newest heartbeat.
         latency_p99_s: from reading to confirmation, the worst class that the promise is about.
         waiting: batches that wait at the hub.
+        oldest_s: how long the oldest of them has waited, of the classes that the promise is about.
         devices: (those that deliver, all).
         alarms: alarms at the patient, as the hub counts them.
         conditions: technical alarms of this end, sorted.
@@ -46,6 +47,7 @@ class HubView(NamedTuple):
     beat_age_s: float | None
     latency_p99_s: float | None
     waiting: int | None
+    oldest_s: float | None
     devices: tuple[int, int]
     alarms: int | None
     conditions: tuple[str, ...]
@@ -59,9 +61,11 @@ def judge(
     for fault in faults:
         by_hub.setdefault(fault.hub, set()).add(fault.kind)
     views = [_judge_one(seen, by_hub.pop(seen.name, set()), now_ms, beat_s) for seen in hubs]
-    views += [HubView(hub, "stranger", None, None, None, (0, 0), None, tuple(sorted(by_hub[hub]))) for hub in by_hub]
+    views += [
+        HubView(hub, "stranger", None, None, None, None, (0, 0), None, tuple(sorted(by_hub[hub]))) for hub in by_hub
+    ]
     if collector_ms is None or now_ms - collector_ms > (_GRACE_S + 1) * 1000:
-        views.insert(0, HubView("", "silent", None, None, None, (0, 0), None, (COLLECTOR,)))
+        views.insert(0, HubView("", "silent", None, None, None, None, (0, 0), None, (COLLECTOR,)))
     return views
 
 
@@ -78,8 +82,8 @@ def _judge_one(seen: Seen, conditions: set[str], now_ms: int, beat_s: float) -> 
     if seen.status is not None and seen.status.get("state") == "offline" and status_is_newer:
         state = "offline"
         conditions.add(OFFLINE)
-    latency_s = _latency(health)
-    if latency_s is not None and latency_s > LATE_S:
+    latency_s, oldest_s = _latency(health), _oldest(health)
+    if max(latency_s or 0.0, oldest_s or 0.0) > LATE_S:
         conditions.add(LATE)
     return HubView(
         seen.name,
@@ -87,6 +91,7 @@ def _judge_one(seen: Seen, conditions: set[str], now_ms: int, beat_s: float) -> 
         age_s,
         latency_s,
         _waiting(health),
+        oldest_s,
         _devices(health),
         _number(_map(health, "alarms").get("live")),
         tuple(sorted(conditions)),
@@ -106,8 +111,16 @@ def _number(value: object) -> int | None:
 
 
 def _latency(health: Mapping[str, Any]) -> float | None:
-    classes = _map(health, "delivery", "latency_s")
-    found = [_map(classes, name).get("p99") for name in ("alarm", "episodic", "continuous")]
+    return _worst(_map(health, "delivery", "latency_s"), "p99")
+
+
+def _oldest(health: Mapping[str, Any]) -> float | None:
+    return _worst(_map(health, "delivery", "waiting"), "oldest_s")
+
+
+def _worst(classes: Mapping[str, Any], figure: str) -> float | None:
+    """Give the largest figure of the classes that the promise is about."""
+    found = [_map(classes, name).get(figure) for name in ("alarm", "episodic", "continuous")]
     return max((float(value) for value in found if isinstance(value, int | float)), default=None)
 
 

@@ -127,7 +127,9 @@ def _completed(brief: Mapping[str, Any], last: Mapping[str, Any]) -> Mapping[str
     """Put a brief heartbeat over the last one of the same life of the hub's process."""
     if "session" not in brief or brief["session"] != last.get("session"):
         return brief
-    before, now = last.get("delivery"), brief.get("delivery")
-    if isinstance(before, dict) and isinstance(now, dict):
-        return {**last, **brief, "delivery": {**before, **now}}
-    return {**last, **brief}
+    completed = {**last, **brief}
+    for name in ("delivery", "storage"):
+        before, now = last.get(name), brief.get(name)
+        if isinstance(before, dict) and isinstance(now, dict):
+            completed[name] = {**before, **now}
+    return completed

@@ -215,23 +215,30 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         path.touch(mode=0o600, exist_ok=True)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
-        for pragma in _PRAGMAS:
-            db.execute(pragma)
-        with transaction(db):
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _SCHEMA.split(";\n"):
-                    if statement.strip():
-                        db.execute(statement)
-                db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        try:
+            _prepare(db, path)
+        except BaseException:
+            db.close()
+            raise
     except (sqlite3.Error, OSError) as error:
         raise StorageError(f"{path}: cannot be opened: {type(error).__name__}: {error}") from error
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    for pragma in _PRAGMAS:
+        db.execute(pragma)
+    with transaction(db):
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            for statement in _SCHEMA.split(";\n"):
+                if statement.strip():
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     if version > SCHEMA_VERSION:
-        db.close()
         raise StorageError(
             f"{path}: has schema {version}, this release knows {SCHEMA_VERSION}", hint="use the release that wrote it"
         )
-    return db
 
 
 @contextmanager

@@ -8,8 +8,10 @@ import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Final
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -22,6 +24,8 @@ from hub_agent.noc.store import Store
 
 LOOK_S: Final = 1.0
 
+_OTHERS: Final = 86
+"""Columns that all but the conditions take."""
 _COLOURS: Final = {"online": "green", "offline": "red", "silent": "red", "stranger": "yellow", "never": "dim"}
 
 
@@ -65,7 +69,8 @@ def watch_fleet(path: Path, beat_s: float, *, once: bool, as_json: bool) -> bool
                 _print_changes(watch, once=once)
             elif once:
                 watch.look()
-                Console().print(table(watch.views))
+                console = Console()
+                console.print(table(watch.views, console.width))
             else:
                 _draw(watch)
     return any(view.conditions for view in watch.views)
@@ -86,26 +91,47 @@ def _draw(watch: Watch) -> None:
     with Live(auto_refresh=False) as live:
         while True:
             watch.look()
-            live.update(table(watch.views), refresh=True)
+            live.update(table(watch.views, live.console.width), refresh=True)
             pause.wait(LOOK_S)
 
 
-def table(views: Sequence[HubView]) -> Table:
-    """Draw the fleet."""
-    drawn = Table("hub", "state", "heartbeat", "p99", "backlog", "devices", "alarms", "conditions")
-    for view in views:
+def table(views: Sequence[HubView], width: int) -> Table:
+    """Draw the fleet, hubs with alarms first. From 80 columns on no word of an alarm is cut; a long hub id is folded.
+
+    Args:
+        views: what to draw.
+        width: columns of the screen.
+    """
+    drawn = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    drawn.add_column("hub", overflow="fold")
+    for name in ("state", "beat", "p99", "backlog", "devices", "alarms"):
+        drawn.add_column(name, no_wrap=True)
+    drawn.add_column("conditions", no_wrap=True)
+    for view in sorted(views, key=lambda view: not view.conditions):
         drawn.add_row(
-            view.hub or "(collector)",
+            view.hub or "(NOC)",
             Text(view.state, style=_COLOURS.get(view.state, "")),
-            _cell(view.beat_age_s, " s ago"),
-            _cell(view.latency_p99_s, " s"),
-            "" if view.waiting is None else str(view.waiting),
-            f"{view.devices[0]}/{view.devices[1]}",
+            _span(view.beat_age_s),
+            "" if view.latency_p99_s is None else f"{view.latency_p99_s:.1f} s",
+            _backlog(view),
+            f"{view.devices[0]}/{view.devices[1]}" if view.devices[1] else "",
             Text("" if view.alarms is None else str(view.alarms), style="bold red" if view.alarms else ""),
-            Text(" ".join(view.conditions), style="red"),
+            Text(fill(" ".join(view.conditions), max(16, width - _OTHERS), break_long_words=False), style="red"),
         )
     return drawn
 
 
-def _cell(number: float | None, unit: str) -> str:
-    return "" if number is None else f"{number:.1f}{unit}"
+def _backlog(view: HubView) -> str:
+    if view.waiting is None:
+        return ""
+    return f"{view.waiting}" + (f", {_span(view.oldest_s)}" if view.oldest_s is not None else "")
+
+
+def _span(seconds: float | None) -> str:
+    """Spell a duration in the largest unit that leaves two digits or so."""
+    if seconds is None:
+        return ""
+    for unit, length_s in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length_s:
+            return f"{seconds / length_s:.0f} {unit}"
+    return f"{seconds:.0f} s"

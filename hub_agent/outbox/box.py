@@ -52,5 +52,7 @@ class LocalBox:
             return self._key.decrypt(value[:_NONCE], value[_NONCE:], name.encode())
         except (InvalidTag, ValueError) as error:
             raise StorageError(
-                f"local state {name!r} does not open", hint="was the hub's identity key replaced?"
+                f"local state {name!r} does not open under this identity key",
+                hint="was the key replaced? Put the old one back; where it is lost, move outbox.db* out of "
+                "hub.state_dir: what waits in it is given up",
             ) from error

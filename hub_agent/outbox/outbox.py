@@ -9,6 +9,7 @@ coroutine leaves a cursor open.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 from hub_agent import wire
@@ -256,17 +257,15 @@ class Outbox:
         spoilt = [row for row in rows if not self._sealer.made(row.envelope)]
         return rows, self._writer.cast_out(spoilt[:COVERS_MAX]) if spoilt else None
 
-    async def waits(self, seq: int) -> bool:
-        """Say whether a batch numbered ``seq`` or lower waits for its confirmation."""
-        if not any(tally.batches for tally in self.tallies.values()):
-            return False
-        rows = await self.run(lambda store: [row for cls in ReadingClass for row in store.oldest(cls, _OLDEST)])
-        waiting = {seq_of(key) for key, *_ in rows if seq_of(key) <= seq} - self._delivered
-        return any(not any(first <= one <= last for first, last in self._confirmed) for one in waiting)
-
-    async def row(self, key: int) -> Row | None:
-        """Read one waiting batch; None when it is gone."""
-        return await self.run(lambda store: store.row(key))
+    async def oldest(self) -> dict[ReadingClass, int]:
+        """Give the key of the oldest batch that is not confirmed, of each class of which something waits."""
+        oldest: dict[ReadingClass, int] = {}
+        for cls in [cls for cls in ReadingClass if self.tallies[cls].batches]:
+            for key, *_ in await self.run(partial(Store.oldest, cls=cls, limit=_OLDEST)):
+                seq = seq_of(key)
+                if seq not in self._delivered and not any(first <= seq <= last for first, last in self._confirmed):
+                    oldest.setdefault(cls, key)
+        return oldest
 
     def name(self, device: str, reading: Reading) -> str:
         """Name a device's record: 32 hex digits, the same whenever the device sends it again."""

@@ -265,16 +265,6 @@ def test_an_alarm_goes_on_under_a_new_revision_and_ends_when_its_limit_goes() ->
     assert (ended.alarm_id, ended.presence) == (raised.alarm_id, Presence.OFF)
 
 
-def test_devices_come_and_go() -> None:
-    one = book()
-    one.reading(spo2(1, "80"))
-    one.reading(spo2(2, "80", quality=Quality.SENSOR_OFF))
-    events = one.set_devices({"cuff": Cadence(60, 2), "thermometer": Cadence(None)}, at(3))
-    assert brief(events) == [("limit_low", "off")]
-    assert one.next_due() == 123 * S
-    assert brief(one.tick(at(123))) == [("no_data", "on")]
-
-
 def test_escalation_and_pause_end_at_the_times_that_next_due_says() -> None:
     one = AlarmBook([LOW], {}, at(0), escalate_s=30)
     one.reading(spo2(1, "80"))

@@ -159,7 +159,7 @@ def test_what_may_be_left_out_is_filled_in() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.jsonl cannot be read: FileNotFoundError"):
+    with pytest.raises(ConfigError, match=r"none\.jsonl cannot be read: No such file"):
         load(tmp_path / "none.jsonl")
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match=r"binary\.jsonl cannot be read: UnicodeDecodeError"):

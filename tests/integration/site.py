@@ -21,12 +21,13 @@ from hub_agent.errors import LinkError
 from hub_agent.model import ReceivedReading
 from hub_agent.noc.keyring import Keyring
 from hub_agent.noc.store import Store
-from hub_agent.seal import open_batch, open_epoch
+from hub_agent.seal import open_epoch
 from hub_agent.simulate.pace import RealPace
 from hub_agent.simulate.physiology import Patient
 from hub_agent.simulate.serial_devices import VirtualSerial
 from tests.broker import NOC, Broker
 from tests.configs import HUB, make_keys, tls, write
+from tests.opening import open_batch
 
 _BEGAN = datetime(2026, 11, 22, 12)  # noqa: DTZ001 - what a device's own clock shows
 _SYNCED = "from hub_agent import cli, clock; clock.kernel_synced = lambda: True; cli.main()"

@@ -22,7 +22,11 @@ HEALTH: dict[str, Any] = {
             "continuous": {"p99": 1.5},
             "waveform": {"p99": 99},
         },
-        "waiting": {"alarm": {"batches": 1}, "continuous": {"batches": 41}},
+        "waiting": {
+            "alarm": {"batches": 1, "oldest_s": 0.4},
+            "continuous": {"batches": 41, "oldest_s": 12.5},
+            "waveform": {"batches": 0, "oldest_s": 99.0},
+        },
     },
     "devices": [{"state": "waiting"}, {"state": "connected"}],
     "alarms": {"live": 2},
@@ -50,7 +54,7 @@ def look(*hubs: Seen, faults: tuple[OpenFault, ...] = (), collector_ms: int | No
 
 
 def test_a_healthy_hub() -> None:
-    assert look(seen(3_000)) == [HubView("hub-1", "online", 3.0, 1.5, 42, (1, 2), 2, ())]
+    assert look(seen(3_000)) == [HubView("hub-1", "online", 3.0, 1.5, 42, 12.5, (1, 2), 2, ())]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +78,12 @@ def test_a_promise_that_is_broken_is_an_alarm() -> None:
     health = HEALTH | {"delivery": {"latency_s": {"episodic": {"p99": 30.1}}}}
     (view,) = look(Seen("hub-1", ONLINE, NOW, health, NOW))
     assert (view.latency_p99_s, view.conditions, view.waiting) == (30.1, ("latency",), None)
+
+
+def test_what_waits_too_long_is_an_alarm_before_it_is_delivered() -> None:
+    waiting = {"continuous": {"batches": 31, "oldest_s": 30.5}}
+    (view,) = look(Seen("hub-1", ONLINE, NOW, HEALTH | {"delivery": {"waiting": waiting}}, NOW))
+    assert (view.oldest_s, view.conditions) == (30.5, ("latency",))
 
 
 def test_faults_are_conditions_and_a_stranger_has_a_row() -> None:
@@ -111,22 +121,23 @@ def test_a_heartbeat_is_anybodys_json(status: object, health: object) -> None:
     as_map = [value if isinstance(value, dict) else None for value in (status, health)]
     views = look(Seen("hub-1", as_map[0], NOW, as_map[1], NOW))
     console = Console(file=StringIO(), width=200)
-    console.print(table(views))
+    console.print(table(views, 200))
 
 
-def test_the_table_shows_it_all() -> None:
+FAULTS = ("fork", "clone", "gap", "forged", "no_key")
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_the_table_shows_it_all_and_cuts_no_word(width: int) -> None:
     out = StringIO()
-    Console(file=out, width=200).print(table(look(seen(30_000), collector_ms=None)))
-    shown = out.getvalue()
-    for word in (
-        "(collector)",
-        "hub-1",
-        "silent",
-        "30.0 s ago",
-        "1.5 s",
-        "42",
-        "1/2",
-        "collector_silent",
-        "hub_silent",
-    ):
-        assert word in shown
+    name = "ward-7-north-home-hub-0000000042"  # as long as an id may be
+    faults = [OpenFault(name, kind, 1, 0, 0) for kind in FAULTS]
+    hubs = [seen(3_000), seen(30_000)._replace(name=name), seen(400_000)._replace(name="hub-2")]
+    Console(file=out, width=width).print(table(judge(hubs, faults, None, NOW), width))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    words = set(out.getvalue().split())
+    assert {"(NOC)", "hub-1", "silent", "1.5", "42,", "12", "1/2", "collector_silent", "hub_silent"} <= words
+    assert {*FAULTS} <= words
+    assert ("7 min" in out.getvalue(), "…" in out.getvalue()) == (True, False)
+    assert [line.split()[0] for line in lines if " 1/2" in line][-1] == "hub-1"  # the well come last

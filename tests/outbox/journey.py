@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hub_agent.clock import Clock
 from hub_agent.delivery import Policy
@@ -47,10 +47,17 @@ def number_of(item: Item) -> int:
 
 
 class Noc:
-    """The other end, without a broker."""
+    """The other end, without a broker.
+
+    Attributes:
+        opened: those whose store is open; each test's are closed behind it.
+    """
+
+    opened: ClassVar["list[Noc]"] = []
 
     def __init__(self, path: Path) -> None:
         self.store = NocStore(path)
+        self.opened.append(self)
         self.intake = Intake(self.store, {RECIPIENT.kid: NOC_KEY})
         with self.store.transaction():
             self.store.hubs.add(HUB, IDENTITY.public_key(), 0)
@@ -118,9 +125,13 @@ class Hub:
     def open(self) -> None:
         """Open the file as a new process does."""
         store = Store(self.path, JOURNAL)
-        self.outbox = Outbox(
-            store, lambda journal: Sealer(HUB, journal, IDENTITY, [RECIPIENT]), BOX, self.clock, self.limits
-        )
+        try:
+            self.outbox = Outbox(
+                store, lambda journal: Sealer(HUB, journal, IDENTITY, [RECIPIENT]), BOX, self.clock, self.limits
+            )
+        except BaseException:
+            store.close()
+            raise
         self.forwarder = Forwarder(
             self.outbox,
             Topics(HUB),

@@ -1,0 +1,61 @@
+"""What one life of the process leaves to the next."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+from hub_agent.clock import Floor
+from hub_agent.housekeeping import Notes, keep_house
+from hub_agent.machine import Wear
+from tests.rooms import Room, a_room
+from tests.virtual import LoopClock, virtual_time
+
+
+def _notes(room: Room, wear: Wear | None = None) -> Notes:
+    return Notes(room.outbox, Floor(room.clock), room.clock, wear or Wear(lambda: None))
+
+
+@virtual_time
+async def test_a_life_knows_whether_the_one_before_ended_or_was_cut(tmp_path: Path) -> None:
+    clock = LoopClock()
+    async with a_room(tmp_path / "o.db", clock) as room:
+        notes = _notes(room)
+        assert await notes.read() == (None, "new")
+        await notes.write()
+        last = clock.stamp()
+        assert await notes.read() == (last, "cut")
+        await asyncio.sleep(60)
+        await notes.write(ended=True)
+    async with a_room(tmp_path / "o.db", clock) as room:
+        notes = _notes(room)
+        assert await notes.read() == (clock.stamp(), "ended")
+        await asyncio.sleep(1)
+        await notes.write()
+        assert (await notes.read())[1] == "cut"
+
+
+@virtual_time
+async def test_a_life_that_is_cut_at_once_is_not_taken_for_one_that_ended(tmp_path: Path) -> None:
+    clock = LoopClock()
+    async with a_room(tmp_path / "o.db", clock) as room:
+        notes = _notes(room)
+        await notes.write(ended=True)
+        await asyncio.sleep(5)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await keep_house(room.outbox, Floor(clock), clock, notes, lambda _stamp: None, ())
+        assert (await notes.read())[1] == "cut"
+
+
+@virtual_time
+async def test_the_day_and_the_floor_go_on_where_they_were(tmp_path: Path) -> None:
+    clock = LoopClock()
+    async with a_room(tmp_path / "o.db", clock) as room:
+        floor = Floor(clock)
+        ahead_ns = clock.stamp().wall_ns + 10**12
+        floor.raise_to(ahead_ns)
+        await Notes(room.outbox, floor, clock, Wear(lambda: 700)).write()
+        floor, wear = Floor(clock), Wear(lambda: 5)
+        await Notes(room.outbox, floor, clock, wear).read()
+        assert wear.today_bytes(clock.stamp()) == 705
+        assert round(floor.now().timestamp() * 1e9) >= ahead_ns
