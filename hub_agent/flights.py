@@ -29,6 +29,7 @@ class Flight:
     Attributes:
         batch: it.
         fresh: whether it went as fresh.
+        backlog: whether it counts as backlog: neither fresh nor an alarm.
         since_s: when it went, monotonic.
         acknowledged: whether the broker has taken it.
         attempts: how often it went.
@@ -37,6 +38,7 @@ class Flight:
 
     batch: Committed
     fresh: bool
+    backlog: bool
     since_s: float
     acknowledged: bool = False
     attempts: int = 1
@@ -89,6 +91,8 @@ class Flights:
         self._set_aside: set[int] = set()
         self._heard_s = self._probe_s = float("-inf")
         self.bytes = 0
+        self.backlog_bytes = 0
+        """Bytes of what is on its way; of that, what counts as backlog."""
         self.trial = False
         """Whether a batch that may kill the link is being tried alone."""
 
@@ -125,7 +129,7 @@ class Flights:
         """Note that a batch is handed to the broker."""
         key = choice.batch.key
         before = self.land(seq_of(key))
-        flight = self._flights[seq_of(key)] = Flight(choice.batch, choice.fresh, at_s)
+        flight = self._flights[seq_of(key)] = Flight(choice.batch, choice.fresh, backlog, at_s)
         if before is not None:
             flight.attempts, flight.losses = before.attempts + 1, before.losses
             if before.acknowledged:
@@ -133,6 +137,7 @@ class Flights:
         elif key in self._aside:
             flight.losses = SUSPECT
         self.bytes += flight.size
+        self.backlog_bytes += flight.size if backlog else 0
         self._owed[seq_of(key)] = Owed(at_s, flight.size, backlog)
 
     def swallowed(self) -> list[Flight]:
@@ -220,6 +225,7 @@ class Flights:
         flight = self._flights.pop(seq, None)
         if flight is not None:
             self.bytes -= flight.size
+            self.backlog_bytes -= flight.size if flight.backlog else 0
         return flight
 
     def disconnected(self, at_s: float) -> list[Flight]:

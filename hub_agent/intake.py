@@ -9,6 +9,7 @@ supervisor starts it anew.
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -30,6 +31,8 @@ COMMIT_S: Final[Mapping[ReadingClass, float]] = {
 STATE: Final = "alarms"
 """The name of the alarm state among the outbox's local state."""
 
+_AWAITED: Final = (ReadingClass.ALARM, ReadingClass.EPISODIC)
+"""Of these, and of all that is stored in it, a device may delete what it was told is received: durable comes first."""
 _PENDING_MAX: Final = 4096
 """More than this in RAM, and drivers wait for the card."""
 
@@ -121,27 +124,30 @@ class Intake:
         Raises:
             StorageError: it could not be stored.
         """
-        self.counts.received += 1
+        counts, cls = self.counts, reading.cls
+        counts.received += 1
         name = ""
         if reading.record is not None or reading.measured is not None:
             name = self._outbox.name(device, reading)
             if await self._is_known(name, reading):
-                self.counts.repeated += 1
+                counts.repeated += 1
                 return False
             self._names.add(name)
         received = ReceivedReading(device, reading, stamp, name)
-        self.counts.by_device[device] = self.counts.by_device.get(device, 0) + 1
-        self._add(reading.cls, received)
-        self._raise(self._judge.reading(received))
-        if _must_be_durable(reading) or len(self._pending[reading.cls]) >= _PENDING_MAX:
-            await self._until_durable(reading.cls)
+        counts.by_device[device] = counts.by_device.get(device, 0) + 1
+        self._add(cls, received)
+        events = self._judge.reading(received)
+        if events:
+            self._raise(events)
+        if cls in _AWAITED or reading.stored or len(self._pending[cls]) >= _PENDING_MAX:
+            await self._until_durable(cls)
         return True
 
     async def _is_known(self, name: str, reading: Reading) -> bool:
         """Say whether a record came before. The device may be told so only once that one is durable."""
         if name not in self._names:
             return await self._outbox.seen(bytes.fromhex(name))
-        if _must_be_durable(reading):
+        if reading.cls in _AWAITED or reading.stored:
             await self._until_durable(reading.cls)
         return True
 
@@ -151,10 +157,9 @@ class Intake:
 
     def _raise(self, events: Sequence[Any]) -> None:
         """Take alarm events: they go with the readings that caused them, at once."""
-        if events:
-            for event in events:
-                self._add(ReadingClass.ALARM, self._to_wire(event))
-            self._unannounced.extend(events)
+        for event in events:
+            self._add(ReadingClass.ALARM, self._to_wire(event))
+        self._unannounced.extend(events)
 
     async def keep_state(self) -> None:
         """Make the judge's state durable now; returns when it is.
@@ -171,7 +176,7 @@ class Intake:
     def _add(self, cls: ReadingClass, item: Item) -> None:
         self._pending[cls].append(item)
         due_s = item.stamp.monotonic_ns / 1e9 + self._commit_s[cls]
-        if cls not in self._due_s or due_s < self._due_s[cls]:
+        if due_s < self._due_s.get(cls, math.inf):
             self._due_s[cls] = due_s
             self._wake.set()
 
@@ -235,9 +240,8 @@ class Intake:
             self._pending[cls] = []
             self._due_s.pop(cls, None)
         events, self._unannounced = self._unannounced, []
-        names = [
-            item.name for items in batches.values() for item in items if isinstance(item, ReceivedReading) and item.name
-        ]
+        readings = [item for items in batches.values() for item in items if isinstance(item, ReceivedReading)]
+        names = [one.name for one in readings if one.name]
         version = self._judge.version
         # Where alarm events were lost, the state must not say that they happened: the next life raises them again.
         keep = version != self._stored_version and not self._failed
@@ -257,13 +261,8 @@ class Intake:
                 self._announce(events)
         self._stored_version = version
         self._names.difference_update(names)
-        self.counts.stored += sum(isinstance(item, ReceivedReading) for items in batches.values() for item in items)
+        self.counts.stored += len(readings)
         self._offer(committed)
         for future in waiting:
             if not future.done():
                 future.set_result(None)
-
-
-def _must_be_durable(reading: Reading) -> bool:
-    """Say whether the device may delete the reading once it is told "received"."""
-    return reading.cls <= ReadingClass.EPISODIC or reading.stored

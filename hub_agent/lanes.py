@@ -4,7 +4,7 @@ Owns: the order of sending.
 Never: reads the database, publishes, or reads a clock; time and rows are arguments.
 
 Order: alarms, new before old; then fresh batches, those first that the link swallowed, most valuable class first; then
-the backlog, never with more than half of the window, and as the link bears (``pace``): what must be sent again, then
+the backlog, never with more than half of the window, and as link and NOC bear (``pace``): what must be sent again, then
 what waits, most valuable class first, oldest first. A batch is fresh while it waits in RAM, which holds a bounded
 number; the rest are found again in the outbox by a cursor for each class. ``sent`` is not ``delivered``: a batch leaves
 only when the NOC confirms it (``flights``).
@@ -187,7 +187,8 @@ class Lanes:
     def _choose_backlog(self, at_s: float) -> Choice | None:
         for cls in ReadingClass:
             if self._backlog[cls]:
-                if not self.pace.may_go(len(self._backlog[cls][0].envelope), at_s):
+                size = len(self._backlog[cls][0].envelope)
+                if not self.pace.noc_takes(size, self.flights.backlog_bytes) or not self.pace.may_go(size, at_s):
                     return None
                 return Choice(self._backlog[cls].popleft(), fresh=False)
             if not self._exhausted[cls]:
@@ -212,7 +213,11 @@ class Lanes:
 
     def confirmed(self, first: int, last: int, at_s: float) -> list[Flight]:
         """The NOC has these batch numbers: give those that were on their way, oldest first."""
-        return self.flights.confirmed(first, last, at_s)
+        flights = self.flights.confirmed(first, last, at_s)
+        for flight in flights:
+            if flight.attempts == 1:  # of what went twice nobody knows which one is confirmed
+                self.pace.confirmed(flight.size, at_s - flight.since_s, at_s, backlog=flight.backlog)
+        return flights
 
     def set_aside(self, key: int) -> None:
         """Never send this batch again by itself: it was refused."""

@@ -8,7 +8,6 @@ components (or its value), an absent value a ``dataAbsentReason``. Hot values ar
 thousand times a second when a backlog is read, and a frozen dataclass costs three times as much to make.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, IntFlag, StrEnum
@@ -195,8 +194,7 @@ class Stamp(NamedTuple):
     clock: ClockState
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedReading:
+class ReceivedReading(NamedTuple):
     """A reading with where and when it was received: what is stored, sealed and charted.
 
     Attributes:

@@ -1,28 +1,54 @@
 """How much backlog may be on its way at once: pure.
 
-Owns: the room for backlog, in bytes, and when a drain may begin.
+Owns: the room for backlog, in bytes, on the link and at the NOC, and when a drain may begin.
 Never: chooses a batch, reads a clock, or holds up an alarm or a fresh reading; those are not asked for.
 
 What is in the network's queues cannot be overtaken: on 64 kbit/s, twenty batches of 8 KiB are 20 s that an alarm would
-wait. So the room follows the link: it grows while PUBACKs come back as fast as on an idle link and shrinks when they
-are later than ``TARGET_S``, as LEDBAT does (RFC 6817), down to one batch at a time. An alarm then waits for the rest of
-one batch.
+wait. Nor can what the broker holds for a NOC that is busy: 500 batches of a minute are 4 s of its work. So there are
+two rooms. Each grows while answers come back as fast as when all is idle and shrinks when they are later than
+``TARGET_S``, as LEDBAT does (RFC 6817), down to one batch at a time: PUBACKs tell of the link, confirmations of the
+NOC. An alarm then waits for the rest of one batch on a slow link, and for half a second of work at a busy NOC.
 """
 
 from typing import Final
 
 TARGET_S: Final = 0.5
-"""The queue that backlog may build up: how much later than on an idle link a PUBACK may come."""
+"""The queue that backlog may build up: how much later than when all is idle an answer may come."""
 FIRST_BYTES: Final = 16 * 1024
-"""The room on a link that is not known yet."""
+"""The room where nothing is known yet."""
 MOST_BYTES: Final = 2 * 1024 * 1024
 
 SPREAD_SHARE: Final = 0.1
 """A drain begins within so much of the outage's length: a fleet whose broker was away comes back one after another."""
 
 
+class _Room:
+    """How many bytes of backlog may wait for one kind of answer."""
+
+    def __init__(self) -> None:
+        self._bytes = float(FIRST_BYTES)
+        self._idle_s = float("inf")
+        self._calm_at_s = float("-inf")
+
+    def takes(self, size: int, out_bytes: int) -> bool:
+        """Say whether ``size`` bytes more may go while ``out_bytes`` wait; one batch alone always may."""
+        return out_bytes == 0 or out_bytes + size <= self._bytes
+
+    def timed(self, size: int, took_s: float, at_s: float, *, backlog: bool) -> None:
+        """Learn from an answer to anything: grow or shrink."""
+        self._idle_s = min(self._idle_s, took_s)
+        if not backlog:
+            return
+        queue_s = took_s - self._idle_s
+        if queue_s <= TARGET_S / 2:
+            self._bytes = min(MOST_BYTES, self._bytes + size)
+        elif queue_s > TARGET_S and at_s >= self._calm_at_s:
+            self._bytes = max(1.0, self._bytes * max(0.25, TARGET_S / queue_s))
+            self._calm_at_s = at_s + took_s  # what is under way was sent before this
+
+
 class Pace:
-    """The room for backlog on one link after the other.
+    """The room for backlog on one link after the other, and at the NOC behind it.
 
     Args:
         rate_bytes_s: the most that backlog may send a second; None: as much as the link takes.
@@ -32,10 +58,8 @@ class Pace:
     def __init__(self, rate_bytes_s: float | None = None, spread_s: float = 30.0) -> None:
         self._rate_bytes_s = rate_bytes_s
         self._spread_s = spread_s
-        self._room_bytes = float(FIRST_BYTES)
+        self._link, self._noc = _Room(), _Room()
         self._out_bytes = 0
-        self._idle_s = float("inf")
-        self._calm_at_s = float("-inf")
         self._free_at_s = float("-inf")
 
     def connected(self, at_s: float, outage_s: float, share: float) -> None:
@@ -46,17 +70,17 @@ class Pace:
             outage_s: how long there was none.
             share: 0 to 1, this hub's draw among the fleet.
         """
-        self._room_bytes = float(FIRST_BYTES)
+        self._link, self._noc = _Room(), _Room()
         self._out_bytes = 0
-        self._idle_s = float("inf")
-        self._calm_at_s = at_s
         self._free_at_s = at_s + share * min(self._spread_s, outage_s * SPREAD_SHARE)
 
     def may_go(self, size: int, at_s: float) -> bool:
-        """Say whether so many bytes of backlog may go now; one batch alone always may, once the drain has begun."""
-        if at_s < self._free_at_s:
-            return False
-        return self._out_bytes == 0 or self._out_bytes + size <= self._room_bytes
+        """Say whether the link takes so many bytes of backlog now; one batch alone always, once the drain has begun."""
+        return at_s >= self._free_at_s and self._link.takes(size, self._out_bytes)
+
+    def noc_takes(self, size: int, unconfirmed: int) -> bool:
+        """Say whether the NOC may be given so many bytes more; ``unconfirmed``: bytes of backlog that it has to do."""
+        return self._noc.takes(size, unconfirmed)
 
     def next_s(self) -> float:
         """Say from when on backlog may go at all; it may be past."""
@@ -74,12 +98,8 @@ class Pace:
 
     def timed(self, size: int, took_s: float, at_s: float, *, backlog: bool) -> None:
         """Learn from a PUBACK, of anything, how the link is."""
-        self._idle_s = min(self._idle_s, took_s)
-        if not backlog:
-            return
-        queue_s = took_s - self._idle_s
-        if queue_s <= TARGET_S / 2:
-            self._room_bytes = min(MOST_BYTES, self._room_bytes + size)
-        elif queue_s > TARGET_S and at_s >= self._calm_at_s:
-            self._room_bytes = max(1.0, self._room_bytes * max(0.25, TARGET_S / queue_s))
-            self._calm_at_s = at_s + took_s  # what is under way was sent before this
+        self._link.timed(size, took_s, at_s, backlog=backlog)
+
+    def confirmed(self, size: int, took_s: float, at_s: float, *, backlog: bool) -> None:
+        """Learn from the confirmation of anything that went once how busy the NOC is, and all before it."""
+        self._noc.timed(size, took_s, at_s, backlog=backlog)

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate
+from operator import sub
 from typing import Any, Final, NamedTuple
 
 import cbor2
@@ -70,8 +71,11 @@ _Clock = tuple[str, int, int, ClockState]
 
 
 _Column = tuple[int, str, int | str]
+"""Code, unit, and the exponent of its numbers or why they are absent."""
 _Row = tuple[int, ReceivedReading, list[int]]
 """Milliseconds after the clock entry, the reading, and the numbers of its columns that have one."""
+_Key = tuple[Any, ...]
+"""What the readings of a group share: device, clock entry, class, quality, stored, user, the places of its columns."""
 
 
 class _Clocks:
@@ -98,32 +102,36 @@ class _Clocks:
 def encode(items: Iterable[Item]) -> bytes:
     """Encode items into the body of one batch; readings come before events, each kind in the order given."""
     clocks = _Clocks()
-    spelled: dict[
-        int, tuple[_Column, int | None]
-    ] = {}  # by identity: drivers give the same measurement again and again
-    groups: dict[tuple[Any, ...], list[_Row]] = {}
+    columns: dict[_Column, int] = {}
+    spelled: dict[int, tuple[int, int | None]] = {}  # by identity: drivers give the same measurement again and again
+    groups: dict[_Key, list[_Row]] = {}
+    rare: set[_Key] = set()
     events: list[list[Any]] = []
     for item in items:
         index, at_ms = clocks.place(item.stamp)
         if isinstance(item, Event):
             events.append([item.kind, index, at_ms, item.fields])
             continue
-        cls, measurements, quality, _, _, stored, user, _ = item.reading
-        shape: list[_Column] = []
+        device, (cls, measurements, quality, measured, record, stored, user, samples), _, name = item
+        shape: list[int] = []
         numbers: list[int] = []
         for measurement in measurements:
             known = spelled.get(id(measurement))
             if known is None:
-                known = spelled[id(measurement)] = _spell(measurement)
-            column, number = known
-            shape.append(column)
+                column, number = _spell(measurement)
+                known = spelled[id(measurement)] = columns.setdefault(column, len(columns)), number
+            place, number = known
+            shape.append(place)
             if number is not None:
                 numbers.append(number)
-        key = (item.device, index, int(cls), int(quality), stored, user, *shape)
+        key = (device, index, cls, quality, stored, user, *shape)
+        if name or measured or record is not None or samples:
+            rare.add(key)
         groups.setdefault(key, []).append((at_ms, item, numbers))
     body: dict[str, Any] = {"c": clocks.entries}
     if groups:
-        body["r"] = [_encode_group(key, rows) for key, rows in groups.items()]
+        order = list(columns)
+        body["r"] = [_encode_group(key, order, rows, rare=key in rare) for key, rows in groups.items()]
     if events:
         body["e"] = events
     return cbor2.dumps(body)
@@ -138,31 +146,38 @@ def _spell(measurement: Measurement) -> tuple[_Column, int | None]:
     return (code, unit, exponent), int(value.scaleb(-exponent))
 
 
-def _encode_group(key: tuple[Any, ...], rows: Sequence[_Row]) -> dict[str, Any]:
+def _encode_group(key: _Key, columns: Sequence[_Column], rows: Sequence[_Row], *, rare: bool) -> dict[str, Any]:
     device, index, cls, quality, stored, user, *shape = key
-    group: dict[str, Any] = {"d": device, "k": cls, "c": index, "m": [list(column) for column in shape]}
+    times, items, numbers = zip(*rows, strict=True)
+    group: dict[str, Any] = {"d": device, "k": int(cls), "c": index, "m": [list(columns[place]) for place in shape]}
     if quality:
-        group["q"] = quality
+        group["q"] = int(quality)
     if stored:
         group["b"] = True
     if user is not None:
         group["u"] = user
-    group["t"] = _differences([at_ms for at_ms, _, _ in rows])
-    group["v"] = [_differences(column) for column in zip(*(numbers for _, _, numbers in rows), strict=True)]
-    if any(item.name for _, item, _ in rows):
-        group["i"] = [bytes.fromhex(item.name) or None for _, item, _ in rows]
-    readings = [item.reading for _, item, _ in rows]
+    group["t"] = _differences(times)
+    group["v"] = [_differences(column) for column in zip(*numbers, strict=True)]
+    if rare:
+        _encode_rare(group, items)
+    return group
+
+
+def _encode_rare(group: dict[str, Any], items: Sequence[ReceivedReading]) -> None:
+    """Add the columns that live continuous readings do not have."""
+    readings = [item.reading for item in items]
+    if any(item.name for item in items):
+        group["i"] = [bytes.fromhex(item.name) or None for item in items]
     if any(reading.measured for reading in readings):
         group["w"] = [_encode_time(reading.measured) for reading in readings]
     if any(reading.record is not None for reading in readings):
         group["s"] = [reading.record for reading in readings]
     if any(reading.samples for reading in readings):
         group["x"] = [[_encode_samples(block) for block in reading.samples] for reading in readings]
-    return group
 
 
 def _differences(numbers: Sequence[int]) -> list[int]:
-    return [*numbers[:1], *(b - a for a, b in pairwise(numbers))]
+    return [*numbers[:1], *map(sub, numbers[1:], numbers)]
 
 
 def _encode_time(measured: DeviceTime | None) -> list[Any] | None:
@@ -237,6 +252,13 @@ def whole(value: object, lowest: int = 1 - _EXACT, beyond: int = _EXACT) -> int:
     return value
 
 
+def _wholes(values: Sequence[Any], lowest: int, beyond: int) -> Sequence[int]:
+    """Give whole numbers as :func:`whole` does one: looked at a column at a time."""
+    if values and (set(map(type, values)) != {int} or min(values) < lowest or max(values) >= beyond):
+        raise DecodeError("batch body: a column holds something else than whole numbers of its range")
+    return values
+
+
 def _bytes(value: object, length: int) -> bytes:
     if type(value) is not bytes or len(value) != length:
         raise DecodeError(f"batch body: {length} bytes are none")
@@ -258,7 +280,7 @@ def _decode_group(group: Mapping[str, Any], clocks: Sequence[_Clock]) -> Iterato
     quality = Quality(whole(group.get("q", 0), 0))
     stored = bool(group.get("b"))
     user = None if group.get("u") is None else whole(group["u"])
-    times = list(accumulate(map(whole, group["t"])))
+    times = list(accumulate(_wholes(group["t"], 1 - _EXACT, _EXACT)))
     if group.keys().isdisjoint(_RARE):
         device = group["d"]
         for at_ms, measurements in zip(times, _measurements(group, len(times)), strict=True):
@@ -294,8 +316,6 @@ def _measurements(group: Mapping[str, Any], count: int) -> Iterable[tuple[Measur
     shape = group["m"]
     if len(shape) > SHAPE_MAX or sum(not isinstance(column[2], str) for column in shape) != len(group["v"]):
         raise DecodeError("batch body: the columns of a group do not fit its shape")
-    if any(type(n) is not int or not -_WIDEST < n < _WIDEST for column in group["v"] for n in column):
-        raise DecodeError("batch body: a column holds something else than whole numbers")
     if not shape:
         if not all(group.get("x", ("",))):
             raise DecodeError("batch body: a reading of nothing")
@@ -306,7 +326,8 @@ def _measurements(group: Mapping[str, Any], count: int) -> Iterable[tuple[Measur
         if isinstance(exponent, str):
             columns.append([Measurement(Code(code), unit, None, Absent(exponent))] * count)
         else:
-            columns.append([_measurement(code, unit, number, exponent) for number in accumulate(next(values))])
+            numbers = accumulate(_wholes(next(values), 1 - _WIDEST, _WIDEST))
+            columns.append([_measurement(code, unit, number, exponent) for number in numbers])
     return zip(*columns, strict=True)
 
 

@@ -11,12 +11,14 @@ from hub_agent.flights import Choice
 from hub_agent.lanes import FRESH_BATCHES, FRESH_S, Lanes
 from hub_agent.model import ReadingClass
 from hub_agent.outbox.rows import Committed, class_of, key_of, seq_of
+from hub_agent.pace import FIRST_BYTES
 
 WINDOW, HORIZON, RESEND_S, PAGE = 6, 12, 10.0, 4
+SIZE = 2000
 
 
 def batch(cls: ReadingClass, seq: int) -> Committed:
-    return Committed(key_of(cls, seq), 1, b"", (0,))
+    return Committed(key_of(cls, seq), 1, bytes(SIZE), (0,))
 
 
 class Sender:
@@ -138,6 +140,24 @@ def test_the_backlog_has_half_of_the_window(sender: Sender) -> None:
     assert sequence(sender.send_all()) == [1, 2, 3]
     fresh = [sender.commit(ReadingClass.CONTINUOUS) for _ in range(5)]
     assert sequence(sender.send_all()) == fresh[:3]
+
+
+def test_a_noc_that_does_not_confirm_gets_a_bounded_backlog_and_all_that_is_fresh(sender: Sender) -> None:
+    for _ in range(20):
+        sender.commit(ReadingClass.CONTINUOUS, offered=False)
+    sent = []
+    while choices := sender.send_all():
+        sent += sequence(choices)
+        while sender.at_broker:
+            sender.puback()
+    assert sent == list(range(1, FIRST_BYTES // SIZE + 1))
+    assert sender.lanes.flights.backlog_bytes == len(sent) * SIZE
+    fresh = sender.commit(ReadingClass.CONTINUOUS)
+    assert sequence(sender.send_all()) == [fresh]
+    sender.confirm(1, 1)
+    assert sequence(sender.send_all()) == [9, 10]  # a place is free, and the NOC was quick: there is room for more
+    sender.drain()
+    assert sender.lanes.flights.backlog_bytes == sender.lanes.flights.bytes == 0
 
 
 def test_what_is_fresh_grows_old(sender: Sender) -> None:

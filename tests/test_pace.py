@@ -87,6 +87,33 @@ def test_a_link_that_becomes_slow_is_given_room_within_seconds() -> None:
     assert max(waits) <= TARGET_S + 4000 / 8000
 
 
+def test_a_busy_noc_is_given_half_a_second_of_work_and_never_idles() -> None:
+    """A fast link, and a NOC that does 120 batches of 1,500 bytes a second, in turns of a tenth."""
+    pace, size, per_s = Pace(), 1500, 120
+    pace.connected(0.0, 0.0, 0.0)
+    waiting: deque[float] = deque()
+    lengths = []
+    for turn in range(300):
+        now_s = turn / 10
+        pace.confirmed(300, 0.005, now_s, backlog=False)
+        for _ in range(min(len(waiting), per_s // 10)):
+            pace.confirmed(size, now_s - waiting.popleft(), now_s, backlog=True)
+        while pace.noc_takes(size, len(waiting) * size):
+            waiting.append(now_s)
+        lengths.append(len(waiting))
+    assert per_s // 10 <= min(lengths[20:])
+    assert max(lengths[20:]) <= per_s * (TARGET_S + 0.2)
+
+
+def test_a_noc_that_has_nothing_to_do_always_gets_a_batch() -> None:
+    pace = Pace()
+    pace.connected(0.0, 0.0, 0.0)
+    for at_s in range(100):
+        pace.confirmed(1500, 60.0 * at_s, 1000.0 * at_s, backlog=True)
+    assert pace.noc_takes(10**9, 0)
+    assert not pace.noc_takes(1500, 1500)
+
+
 def test_a_cap_is_kept() -> None:
     link = _Link(bytes_s=1e6, way_s=0.02, pace=Pace(rate_bytes_s=10_000))
     assert 0.9 * 10_000 * 60 <= link.drain(1000, 60) * 1000 <= 10_000 * 60 + 1000

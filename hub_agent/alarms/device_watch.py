@@ -28,6 +28,7 @@ _UNUSABLE: Final = int(UNUSABLE)  # plain ints: an IntFlag's operators cost more
 _SENSOR_OFF: Final = int(Quality.SENSOR_OFF)
 _LOW_BATTERY: Final = int(Quality.LOW_BATTERY)
 _NOTED: Final = _UNUSABLE | _LOW_BATTERY
+_INFINITE: Final = Decimal("Infinity")
 _NOWHERE: Final = Code(0)  # where a reading without measurements keeps its trouble
 
 Slot = tuple[Code, Priority]
@@ -62,11 +63,15 @@ class Cadence(NamedTuple):
 class Watch:
     """One limit of one device, in every unit that its quantity may come in, with what it remembers."""
 
-    __slots__ = ("limit", "limits", "state", "unit", "value")
+    __slots__ = ("inside", "limit", "limits", "state", "unit", "value")
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
         self.limits = {unit: limit.in_unit(unit) for unit in QUANTITIES[limit.measure].units}
+        self.inside = {
+            unit: (-_INFINITE if one.low is None else one.low, _INFINITE if one.high is None else one.high)
+            for unit, one in self.limits.items()
+        }
         self.state: LimitState = CLEAR
         self.value: Decimal | None = None
         self.unit: Unit = limit.unit
@@ -138,19 +143,24 @@ class DeviceWatch:
                 noted = noted or code == BATTERY
             elif usable and value is not None and unit in watches[0].limits and value.is_finite():
                 for watch in watches:
-                    state, transitions = judge(watch.limits[unit], watch.state, value, at_ns)
-                    if state is not CLEAR:
-                        watch.value, watch.unit = value, unit
-                    if state is not watch.state:
-                        watch.state, self.dirty = state, True
-                    if transitions:
-                        changes.extend(watch.changes(self.name, transitions))
+                    low, high = watch.inside[unit]
+                    if watch.state is not CLEAR or not low <= value <= high:  # of few readings
+                        changes.extend(self._judge(watch, value, unit, at_ns))
             else:
                 absent.append(code)
                 self._inhibit(watches)
         if noted or absent:
             self._note(reading, quality, absent, changes)
         return changes
+
+    def _judge(self, watch: Watch, value: Decimal, unit: Unit, at_ns: int) -> Iterable[Change]:
+        """Judge a value that leaves its limits, or may end what left them."""
+        state, transitions = judge(watch.limits[unit], watch.state, value, at_ns)
+        if state is not CLEAR:
+            watch.value, watch.unit = value, unit
+        if state is not watch.state:
+            watch.state, self.dirty = state, True
+        return watch.changes(self.name, transitions)
 
     def _inhibit(self, watches: Iterable[Watch]) -> None:
         for watch in watches:
@@ -238,11 +248,10 @@ class DeviceWatch:
                 return Transition(side, active=False) in transitions
         return False
 
-    def dues(self) -> Iterator[int]:
-        """Give the monotonic times at which ``elapse`` has something to do."""
+    def next_due(self) -> int | None:
+        """Give the monotonic time at which ``elapse`` next has something to do; None: never."""
+        violated = [watch for watch in self.watches.values() if watch.state is not CLEAR]
+        dues = [due for watch in violated if (due := due_ns(watch.limit, watch.state)) is not None]
         if not self.silent and self.patience_ns is not None:
-            yield self.seen_ns + self.patience_ns
-        for watch in self.watches.values():
-            due = due_ns(watch.limit, watch.state)
-            if due is not None:
-                yield due
+            dues.append(self.seen_ns + self.patience_ns)
+        return min(dues, default=None)

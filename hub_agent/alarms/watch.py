@@ -105,7 +105,7 @@ class AlarmBook:
 
     def next_due(self) -> int | None:
         """Give the monotonic nanoseconds (as in ``Stamp``) at which ``tick`` next has something to do; None: never."""
-        watched = chain.from_iterable(watch.dues() for watch in self._devices.values())
+        watched = [due for watch in self._devices.values() if (due := watch.next_due()) is not None]
         return min(chain(watched, self._pending.values(), self._off.dues(), self._register.dues()), default=None)
 
     def technical(self, code: str, device: str, at: Stamp, *, active: bool) -> Events:

@@ -7,6 +7,7 @@ Never: connects; ``connecting`` does.
 import asyncio
 import contextlib
 import ssl
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -83,6 +84,8 @@ class Link:
         self._client = client
         self._loop = loop
         self._pending: dict[int, asyncio.Future[ReasonCode | None]] = {}
+        self._unacknowledged: deque[int] = deque()
+        self._acknowledged: set[int] = set()
         self.inbox: asyncio.Queue[Message] = asyncio.Queue(inbox)
         self.closed: asyncio.Future[str] = loop.create_future()
 
@@ -117,9 +120,17 @@ class Link:
             raise RefusedError(f"the broker refused a publish: {reason}")
 
     def acknowledge(self, message: Message) -> None:
-        """Tell the broker that a message is in safe hands; without it the broker sends it again."""
-        if message.mid and not self.closed.done():
-            self._client.ack(message.mid, 1)
+        """Tell the broker that a message is in safe hands; without it the broker sends it again.
+
+        In whatever order that is said, PUBACKs go in the order of coming, as the standard wants them (MQTT 5, 4.6).
+        """
+        if not message.mid or self.closed.done():
+            return
+        self._acknowledged.add(message.mid)
+        while self._unacknowledged and self._unacknowledged[0] in self._acknowledged:
+            mid = self._unacknowledged.popleft()
+            self._acknowledged.remove(mid)
+            self._client.ack(mid, 1)
 
     def lose(self, why: str) -> None:
         """Give the link up: whoever waits for it is told why."""
@@ -143,3 +154,5 @@ class Link:
         """Queue a message; one that finds no room stays unacknowledged, and so with the broker."""
         with contextlib.suppress(asyncio.QueueFull):
             self.inbox.put_nowait(message)
+            if message.mid:
+                self._unacknowledged.append(message.mid)

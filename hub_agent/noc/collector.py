@@ -1,7 +1,8 @@
 """The collector: the NOC's one connection to the broker.
 
 Owns: the order store → acknowledge → confirm, the store's thread, reconnecting, the publishing of spooled commands.
-Never: verifies or opens (its intake does), or lets the broker forget a message that is not durable.
+Never: verifies or opens (its intake does), chooses what goes first (``turns`` does), or lets the broker forget a
+message that is not durable.
 
 What is lost between any two of these steps is made good: a message that was stored but not acknowledged comes again and
 is recognised; a batch that was stored but not confirmed is sent again by its hub after ten seconds, and confirmed.
@@ -27,14 +28,13 @@ from hub_agent.noc.intake import Intake
 from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.spool import Letter
 from hub_agent.noc.store import Store
+from hub_agent.noc.turns import Turns
 from hub_agent.seal import PrivateKey
 from hub_agent.supervise import keep_running
 from hub_agent.topics import DEFAULT_PREFIX, Topics
 
 _log = get_logger("collector")
 
-GROUP_MAX: Final = 512
-"""Messages in one transaction."""
 WINDOW: Final = 64
 """Confirmations and commands that the broker may owe a PUBACK."""
 RECEIVE_MAXIMUM: Final = 1024
@@ -103,6 +103,7 @@ class Collector:
         self._pubacks: dict[asyncio.Future[Any], float] = {}
         self._sending: set[str] = set()
         self._settled: list[tuple[str, str]] = []
+        self._turns = Turns()
         self.connected = asyncio.Event()
 
     async def run(self) -> None:
@@ -113,6 +114,7 @@ class Collector:
     async def _connect_once(self, thread: ThreadPoolExecutor) -> None:
         self._pubacks.clear()
         self._sending.clear()
+        self._turns = Turns()  # what was not acknowledged comes again
         async with mqtt.connect(self._profile) as link:
             _log.info("collector_up")
             self.connected.set()
@@ -146,16 +148,16 @@ class Collector:
         self._check(link)
 
     async def _gather(self, link: Link) -> list[Message]:
-        """Wait for a message, until something else is due; then take all that are there."""
+        """Wait for a message, until something else is due; then take those whose turn it is."""
         due_s = self._confirming.next_due_s()
         wait_s = TURN_S if due_s is None else max(0.0, min(TURN_S, due_s - self._clock.monotonic_s()))
-        messages: list[Message] = []
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                messages.append(await link.inbox.get())
-        while len(messages) < GROUP_MAX and not link.inbox.empty():
-            messages.append(link.inbox.get_nowait())
-        return messages
+        if not self._turns:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    self._turns.add(await link.inbox.get())
+        while not link.inbox.empty():
+            self._turns.add(link.inbox.get_nowait())
+        return self._turns.take()
 
     def _work(self, messages: list[Message], settled: list[tuple[str, str]]) -> tuple[Outcome, list[Letter]]:
         """On the store's thread: book what became of commands, find those that wait, take messages in."""

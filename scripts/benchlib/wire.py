@@ -22,9 +22,8 @@ def measure(effort: Effort) -> Table:
 
     async def run() -> None:
         async with site(effort.scratch / "site") as built, built.collecting():
-            for number in range(effort.times(3, 1)):
-                await _fresh(built, effort, number, found)
-                await _backlog(built, effort, number, found)
+            await _fresh(built, effort, found)
+            await _backlog(built, effort, found)
 
     asyncio.run(run())
     table = Table("wire: bytes on the hub's socket, TLS 1.3, both ways")
@@ -40,11 +39,11 @@ def measure(effort: Effort) -> Table:
     return table
 
 
-async def _fresh(built: Site, effort: Effort, number: int, found: dict[str, list[float]]) -> None:
-    seconds = effort.times(30, 12)
+async def _fresh(built: Site, effort: Effort, found: dict[str, list[float]]) -> None:
+    seconds = effort.times(60, 12)  # a minute holds one whole heartbeat, and brief ones
     async with Relay(built.port).serving() as relay:
         ways = FedWays()
-        _, config = built.config(rest=devices(), state=effort.scratch / f"fresh-{number}", port=relay.port)
+        _, config = built.config(rest=devices(), state=effort.scratch / "fresh", port=relay.port)
         async with hub(config, ways) as agent:
             await until(lambda: agent.uplink.connects > 0)
             await _quiet(agent)
@@ -62,10 +61,10 @@ async def _fresh(built: Site, effort: Effort, number: int, found: dict[str, list
             found.setdefault("fresh down", []).append((relay.down - down) / readings)
 
 
-async def _backlog(built: Site, effort: Effort, number: int, found: dict[str, list[float]]) -> None:
+async def _backlog(built: Site, effort: Effort, found: dict[str, list[float]]) -> None:
     seconds = effort.times(BACKLOG_S, 900)
     async with Relay(built.port).serving() as relay:
-        _, config = built.config(rest=devices(), state=effort.scratch / f"backlog-{number}", port=relay.port)
+        _, config = built.config(rest=devices(), state=effort.scratch / "backlog", port=relay.port)
         await fill(config, seconds)
         async with hub(config, FedWays()) as agent:
             await until(lambda: agent.uplink.connects > 0)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -218,7 +219,8 @@ async def test_a_stranger_is_neither_charted_nor_answered(noc: NocEnd, broker: B
         await fill(hub, 0, 1)
         assert await noc.until_fault("stranger") == Fault("hub-3", "stranger")
         assert hub.waiting == 1
-        register(noc.store, hub)  # the registry is asked for each message: no restart needed
+        with Store(noc.store.path) as registry:  # another connection: the collector's is its thread's alone
+            register(registry, hub)  # the registry is asked for each message: no restart needed
         await hub.drained()
     assert noc.values() == [0, 1, 2, 3, 4]
 
@@ -251,6 +253,21 @@ async def test_a_collector_that_can_keep_nothing_is_not_at_work(noc: NocEnd, hub
     assert noc.store.collector_ms() is None
     collector._work([], [])
     assert noc.store.collector_ms() is not None
+
+
+async def test_pubacks_go_in_the_order_of_coming(broker: Broker) -> None:
+    """The broker gives one place of its window back with each PUBACK: the order shows in what it sends next."""
+    profile = replace(broker.profile(NOC, ["hubs/v1/+/up/#"]), receive_maximum=2)
+    async with mqtt.connect(profile) as noc, mqtt.connect(broker.profile("hub-a")) as hub_a:
+        for number in range(4):
+            await hub_a.publish_and_wait("hubs/v1/hub-a/up/live", bytes([number]))
+        async with asyncio.timeout(10):
+            first, second = await noc.inbox.get(), await noc.inbox.get()
+            noc.acknowledge(second)
+            await hub_a.publish_and_wait("hubs/v1/hub-a/up/live", b"more")  # a whole turn of the broker
+            assert noc.inbox.empty()
+            noc.acknowledge(first)
+            assert [(await noc.inbox.get()).payload, (await noc.inbox.get()).payload] == [b"\2", b"\3"]
 
 
 async def test_a_dead_command_does_not_go_out(hub: HubEnd, noc: NocEnd, broker: Broker) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -241,13 +240,13 @@ def at(monotonic_ms: int, wall_ms: int, *, synced: bool) -> Stamp:
 
 
 def test_readings_before_the_clock_was_set_are_dated_by_a_time_event_and_never_guessed(bench: Bench, hub: Hub) -> None:
-    early = replace(reading(97), stamp=at(1000, 5, synced=False))
+    early = reading(97)._replace(stamp=at(1000, 5, synced=False))
     (charted,) = bench.take(hub.keys(), hub.batch([early])).charted
     assert (charted.received_ms, charted.latency_s) == (None, None)
     good = at(9000, NOW_MS - 500, synced=True)
     outcome = bench.take(
         hub.batch([Event("time", good, {})], ReadingClass.ALARM),
-        hub.batch([replace(reading(96), stamp=at(2000, 6, synced=False))]),
+        hub.batch([reading(96)._replace(stamp=at(2000, 6, synced=False))]),
     )
     assert [c.received_ms for c in outcome.charted] == [NOW_MS - 500, NOW_MS - 500 - 7000]
     assert outcome.charted[1].latency_s == 7.5
@@ -260,7 +259,7 @@ def test_readings_before_the_clock_was_set_are_dated_by_a_time_event_and_never_g
 def test_the_next_good_clock_dates_or_else_the_last(bench: Bench, hub: Hub) -> None:
     clocks = [Event("time", at(ms, NOW_MS + 2 * ms, synced=True), {}) for ms in (1000, 9000)]
     bench.take(hub.keys(), hub.batch(clocks, ReadingClass.ALARM))
-    late = [replace(reading(97), stamp=at(ms, 0, synced=False)) for ms in (500, 2000, 9500)]
+    late = [reading(97)._replace(stamp=at(ms, 0, synced=False)) for ms in (500, 2000, 9500)]
     charted = bench.take(hub.batch(late)).charted
     assert [c.received_ms for c in charted] == [NOW_MS + 1500, NOW_MS + 11000, NOW_MS + 18500]
     dated = bench.store._db.execute("SELECT received_ms FROM chart ORDER BY id").fetchall()
