@@ -28,7 +28,7 @@ SIZED: Final = ("hub_agent/", "drivers/", "scripts/")
 LOCKS: Final = ("build", "run", "demo", "test", "check")
 _LINK: Final = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 _QUOTED: Final = re.compile(r"`([\w./-]+)`")
-_TYPED: Final = re.compile(r"(?:`|^\$ )(hub-agent|hub-noc) ([a-z]+)", re.MULTILINE)
+_TYPED: Final = re.compile(r"(?:`|^\$ )(hub-agent|hub-noc) ([a-z0-9]+)", re.MULTILINE)
 _PROGRAMS: Final = {"hub-agent": "hub_agent/cli.py", "hub-noc": "hub_agent/noc/cli.py"}
 
 
