@@ -86,10 +86,11 @@ class SystemClock:
     def moment(self) -> Moment:
         """For drivers: local time only while the clock is synced."""
         stamp = self.stamp()
-        local = None
-        if stamp.clock is ClockState.SYNCED:
-            local = from_ns(stamp.wall_ns).astimezone(self._zone).replace(tzinfo=None)
-        return Moment(stamp.monotonic_ns / 1e9, local)
+        if stamp.clock is not ClockState.SYNCED:
+            return Moment(stamp.monotonic_ns / 1e9, None)
+        local = from_ns(stamp.wall_ns).astimezone(self._zone)
+        offset_min = (local.utcoffset() or timedelta()) // timedelta(minutes=1)
+        return Moment(stamp.monotonic_ns / 1e9, local.replace(tzinfo=None), offset_min)
 
 
 class Floor:
