@@ -165,7 +165,7 @@ def _bcd_time(digits: bytes) -> datetime | None:
     text = digits.hex()
     try:
         month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(4, 14, 2))
-        return datetime(int(text[:4]), month, day, hour, minute, second)  # noqa: DTZ001 - device clocks know no zone
+        return datetime(int(text[:4]), month, day, hour, minute, second)
     except ValueError:
         return None
 
