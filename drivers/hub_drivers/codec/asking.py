@@ -14,8 +14,16 @@ from hub_agent.driver import Action, Moment, Wait, Warn
 
 __all__ = ["Asking"]
 
+Words = Callable[[Moment], Iterable[Action]]
+"""What to do about it now."""
+
 _NEVER: Final = float("inf")
 _REST_S: Final = 60.0
+
+
+def _nothing(moment: Moment) -> tuple[Action, ...]:
+    del moment
+    return ()
 
 
 class Asking:
@@ -29,24 +37,22 @@ class Asking:
     def __init__(self, answer_s: float, tries: int = 3) -> None:
         self._answer_s = answer_s
         self._tries = tries
-        self._question: tuple[Action, ...] = ()
-        self._otherwise: Callable[[Moment], Iterable[Action]] | None = None
+        self._question: Words = _nothing
+        self._otherwise: Words | None = None
         self._asked = 0
         self._due_s = _NEVER
 
-    def ask(
-        self, moment: Moment, *question: Action, otherwise: Callable[[Moment], Iterable[Action]] | None = None
-    ) -> tuple[Action, ...]:
+    def ask(self, moment: Moment, question: Words, otherwise: Words | None = None) -> tuple[Action, ...]:
         """Ask, in place of what was asked before.
 
         Args:
             moment: now.
-            question: what to do to ask.
+            question: what to do to ask; is made anew each time.
             otherwise: what follows if nobody answers; without it, the question rests for a minute.
         """
         self._question, self._otherwise = question, otherwise
         self._asked, self._due_s = 1, moment.monotonic_s + self._answer_s
-        return question
+        return tuple(question(moment))
 
     def again(self, moment: Moment, after_s: float) -> None:
         """Ask the same again after so long, as if for the first time: the device is busy, or must be kept alive."""
@@ -71,7 +77,7 @@ class Asking:
         if self._asked < self._tries:
             self._asked += 1
             self._due_s = moment.monotonic_s + self._answer_s
-            yield from self._question
+            yield from self._question(moment)
             return
         yield Warn("no_answer")
         if self._otherwise is None:

@@ -13,9 +13,14 @@ def at(second: float) -> Moment:
     return Moment(second, None)
 
 
+def ask(moment: Moment) -> Iterable[Action]:
+    del moment
+    yield ASK
+
+
 def asking() -> Asking:
     one = Asking(answer_s=2.0)
-    assert one.ask(at(0.0), ASK) == (ASK,)
+    assert one.ask(at(0.0), ask) == (ASK,)
     return one
 
 
@@ -41,9 +46,9 @@ def test_the_next_question_may_follow_one_that_is_given_up() -> None:
     one = Asking(answer_s=2.0, tries=1)
 
     def otherwise(moment: Moment) -> Iterable[Action]:
-        return one.ask(moment, NEXT)
+        return one.ask(moment, lambda _moment: (NEXT,))
 
-    one.ask(at(0.0), ASK, otherwise=otherwise)
+    one.ask(at(0.0), ask, otherwise)
     assert due(one, 2.0) == [Warn("no_answer"), NEXT, Wait(2.0)]
     assert due(one, 4.0) == [Warn("no_answer"), Wait(60.0)]
 
@@ -68,3 +73,15 @@ def test_an_answer_ends_it() -> None:
     one = asking()
     one.answered()
     assert due(one, 100.0) == []
+
+
+def test_a_question_is_made_anew_each_time() -> None:
+    one = Asking(answer_s=2.0)
+    one.ask(at(0.0), lambda moment: (Write(SERIAL, f"{moment.monotonic_s:g}".encode()),))
+    assert due(one, 2.0) == [Write(SERIAL, b"2"), Wait(2.0)]
+
+
+def test_nothing_is_due_before_anything_is_asked() -> None:
+    one = Asking(answer_s=2.0)
+    one.again(at(0.0), 1.0)
+    assert due(one, 1.0) == [Wait(2.0)]
