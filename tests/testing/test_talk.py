@@ -8,22 +8,7 @@ from typing import Any
 import pytest
 
 from hub_agent import nomenclature as mdc
-from hub_agent.driver import (
-    SERIAL,
-    Action,
-    BleLink,
-    Chunk,
-    Driver,
-    Emit,
-    Match,
-    Moment,
-    Rejected,
-    SerialLink,
-    Wait,
-    Warn,
-    Write,
-    sig_uuid,
-)
+from hub_agent.driver import BleLink, Chunk, Driver, Emit, Match, Moment, Rejected, SerialLink, Wait, Warn, Write
 from hub_agent.model import Measurement, Reading, ReadingClass
 from hub_agent.testing import Talk
 
@@ -37,11 +22,11 @@ class _Session:
         self._wait_s = options.get("wait_s", 2.0)
         self._silences = 0
 
-    def opened(self, moment: Moment) -> Iterable[Action]:
-        yield Write(SERIAL, str(moment.utc).encode())
+    def opened(self, moment: Moment) -> Iterable[Any]:
+        yield Write("serial", str(moment.utc).encode())
         yield Wait(self._wait_s)
 
-    def received(self, chunk: Chunk) -> Iterable[Action]:
+    def received(self, chunk: Chunk) -> Iterable[Any]:
         if chunk.data == b"\xff":
             yield Rejected("FF", chunk.data)
         elif chunk.data == b"\x00":
@@ -50,17 +35,17 @@ class _Session:
             yield Emit(Reading(ReadingClass.CONTINUOUS, (Measurement(mdc.SPO2, "%", Decimal(chunk.data[0])),)))
             yield Wait(2.0)
 
-    def silent(self, moment: Moment) -> Iterable[Action]:
+    def silent(self, moment: Moment) -> Iterable[Any]:
         self._silences += 1
-        yield Write(SERIAL, f"{moment.monotonic_s:g}".encode())
+        yield Write("serial", f"{moment.monotonic_s:g}".encode())
         if self._silences == 1:
             yield Wait(1.0)
         else:
             yield Warn("silent")
 
-    def command(self, name: str, moment: Moment) -> Iterable[Action]:
+    def command(self, name: str, moment: Moment) -> Iterable[Any]:
         del moment
-        return (Write(SERIAL, name.encode()),)
+        return (Write("serial", name.encode()),)
 
 
 DRIVER = Driver("echo", "an echo", SerialLink(9600), frozenset({mdc.SPO2}), _Session)
@@ -106,11 +91,11 @@ def test_what_breaks_the_contract_is_found() -> None:
 
 
 def test_it_listens_on_the_first_channel_unless_told_otherwise() -> None:
-    first, second = sig_uuid(0xFFF1), sig_uuid(0xFFF2)
+    first, second = "first", "second"
     heard: list[str] = []
 
     class Listener(_Session):
-        def received(self, chunk: Chunk) -> Iterable[Action]:
+        def received(self, chunk: Chunk) -> Iterable[Any]:
             heard.append(chunk.channel)
             return ()
 
