@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, IntFlag, StrEnum
+from functools import lru_cache
 from typing import NamedTuple, NewType
 
 Code = NewType("Code", int)
@@ -77,6 +78,15 @@ class Quality(IntFlag):
     """The device stopped, or was stopped, before the measurement was whole."""
     OUT_OF_RANGE = 1 << 21
     """Beyond what the device can measure: it says high or low, not a number."""
+
+    # Arithmetic with flags costs a microsecond in CPython 3.11, and devices send the same few over and over.
+    @lru_cache(maxsize=512)
+    def __or__(self, other: int) -> "Quality":
+        return super().__or__(other)
+
+    @lru_cache(maxsize=512)
+    def __and__(self, other: int) -> "Quality":
+        return super().__and__(other)
 
 
 UNUSABLE = (

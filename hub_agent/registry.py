@@ -7,7 +7,7 @@ Never: imports a driver package by name; a broken one is reported, and hides nob
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from hub_agent.driver import Driver
 from hub_agent.errors import DriverError
@@ -22,6 +22,24 @@ FormatDecoder = Callable[[bytes], Fields]
 Raises:
     DecodeError: the bytes are not of this format.
 """
+Frame = TypeVar("Frame")
+
+
+@dataclass(frozen=True, slots=True)
+class Format(Generic[Frame]):
+    """A :data:`FormatDecoder` in its two steps.
+
+    Attributes:
+        decode: bytes → what a session works with; raises :class:`~hub_agent.errors.DecodeError`.
+        fields: that → plain values, for whoever asks for them by the format's name.
+    """
+
+    decode: Callable[[bytes], Frame]
+    fields: Callable[[Frame], Fields]
+
+    def __call__(self, data: bytes) -> Fields:
+        """Take both."""
+        return self.fields(self.decode(data))
 
 
 @dataclass(frozen=True, slots=True)

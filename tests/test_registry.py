@@ -8,7 +8,7 @@ import pytest
 from hub_agent import registry
 from hub_agent.driver import Driver
 from hub_agent.errors import DriverError
-from hub_agent.registry import DRIVERS, FORMATS, Registry, load_drivers, load_formats
+from hub_agent.registry import DRIVERS, FORMATS, Format, Registry, load_drivers, load_formats
 
 _GOOD = EntryPoint("nonin-serial", "hub_drivers.nonin_serial.driver:DRIVER", DRIVERS)
 
@@ -68,3 +68,9 @@ def test_formats_of_a_broken_distribution_hide_nobody_s(monkeypatch: pytest.Monk
         EntryPoint("hub-drivers", "hub_drivers.formats:FORMATS", FORMATS),
     )
     assert "ble.2a37" in load_formats()
+
+
+def test_a_format_in_two_steps_is_a_decoder() -> None:
+    length = Format(len, lambda count: {"bytes": count})
+    assert length.decode(b"abc") == 3
+    assert length(b"abc") == {"bytes": 3}

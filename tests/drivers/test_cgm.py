@@ -8,7 +8,7 @@ import pytest
 from hub_agent import nomenclature as mdc
 from hub_agent.driver import Action, Chunk, Emit, Moment, Read, Rejected, Session, Wait, Warn, Write
 from hub_agent.model import Absent, DeviceTime, Measurement, Quality, Reading, ReadingClass
-from hub_drivers.cgm.control import CONTROL_POINT, encode, fields
+from hub_drivers.cgm.control import CONTROL_POINT, decode, encode, fields
 from hub_drivers.cgm.driver import DRIVER, FEATURE, MEASUREMENT, SESSION_START
 from hub_drivers.codec.checksum import crc16_mcrf4xx
 from hub_drivers.record_access.frame import CONTROL_POINT as RECORD_ACCESS
@@ -138,14 +138,14 @@ def test_every_opcode_of_the_service(sealed: bool) -> None:  # noqa: FBT001 - a 
     }  # fmt: skip
     for opcode in range(1, 0x1D):
         data = f"{opcode:02x}" + operands.get(opcode, "")
-        found = fields(bytes.fromhex(_sealed(data) if sealed else data))
+        found = fields(decode(bytes.fromhex(_sealed(data) if sealed else data)))
         assert found["opcode"] == opcode
         assert found["crc_ok"] is (True if sealed else None)
         assert len(found) > 2 or opcode not in operands
 
 
 def test_a_calibration() -> None:
-    assert fields(bytes.fromhex("0678000500190a00010003")) == {
+    assert fields(decode(bytes.fromhex("0678000500190a00010003"))) == {
         "opcode": 6,
         "crc_ok": None,
         "glucose": 120,

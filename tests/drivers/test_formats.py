@@ -1,6 +1,7 @@
 """Every wire format, with bytes that nobody published."""
 
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import load_formats
+from hub_agent.registry import Format, load_formats
 from hub_drivers.formats import FORMATS
 
 _VECTORS: Final[list[dict[str, Any]]] = json.loads(
@@ -27,6 +28,21 @@ _SIG: Final = sorted(name for name in FORMATS if name.startswith(("ble.2a", "iee
 
 def test_the_entry_point_offers_them() -> None:
     assert load_formats() == FORMATS
+
+
+def _tuples(value: object) -> Iterator[tuple[object, ...]]:
+    if isinstance(value, tuple):
+        yield value
+        for each in value:
+            yield from _tuples(each)
+
+
+@pytest.mark.parametrize(("name", "data"), [pytest.param(*one, id=f"{one[0]}-{one[1].hex()[:24]}") for one in _GOOD])
+def test_frames_have_all_their_fields(name: str, data: bytes) -> None:
+    """Frames are made without their constructor, which would count."""
+    decoder = FORMATS[name]
+    frame = decoder.decode(data) if isinstance(decoder, Format) else None
+    assert all(len(each) == len(getattr(each, "_fields", each)) for each in _tuples(frame))
 
 
 @pytest.mark.parametrize("name", _SIG)

@@ -142,8 +142,8 @@ def test_notes_in_other_words() -> None:
 
 
 def test_fields_say_the_medication_s_unit() -> None:
-    assert context_fields(bytes.fromhex("3007000414d0"))["medication"] == [4, Decimal("0.020"), "L"]
-    assert context_fields(bytes.fromhex("1007000414a0"))["medication"] == [4, Decimal("0.000020"), "kg"]
+    assert context_fields(decode_context(bytes.fromhex("3007000414d0")))["medication"] == [4, Decimal("0.020"), "L"]
+    assert context_fields(decode_context(bytes.fromhex("1007000414a0")))["medication"] == [4, Decimal("0.000020"), "kg"]
 
 
 def test_records_are_asked_for_from_where_the_hub_is() -> None:

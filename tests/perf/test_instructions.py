@@ -74,8 +74,8 @@ def within(budget: int, counted: int) -> None:
 @pytest.mark.parametrize(
     ("driver", "channel", "data", "budget"),
     [
-        ("gatt-pulse-oximeter", sig_uuid(0x2A5F), encoders.plx_continuous(97, 70, 2.5), 457),
-        ("gatt-heart-rate", sig_uuid(0x2A37), encoders.heart_rate(70, (830, 840)), 355),
+        ("gatt-pulse-oximeter", sig_uuid(0x2A5F), encoders.plx_continuous(97, 70, 2.5), 400),
+        ("gatt-heart-rate", sig_uuid(0x2A37), encoders.heart_rate(70, (830, 840)), 301),
     ],
 )
 def test_decoding_a_notification(driver: str, channel: str, data: bytes, budget: int) -> None:

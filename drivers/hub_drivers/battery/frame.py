@@ -11,7 +11,7 @@ from hub_agent import nomenclature as mdc
 from hub_agent.driver import sig_uuid
 from hub_agent.errors import DecodeError
 from hub_agent.model import Measurement, Quality, Reading, ReadingClass
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 
 BATTERY_LEVEL: Final = sig_uuid(0x2A19)
 
@@ -42,9 +42,4 @@ def reading(data: bytes) -> Reading:
     return Reading(ReadingClass.CONTINUOUS, (Measurement(mdc.BATTERY, "%", Decimal(level)),), quality)
 
 
-def fields(data: bytes) -> Fields:
-    """Give the fields of ``ble.2a19``."""
-    return {"level_percent": decode(data)}
-
-
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a19": fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a19": Format(decode, lambda level: {"level_percent": level})}

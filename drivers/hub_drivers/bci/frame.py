@@ -7,10 +7,11 @@ the first byte only; there is no checksum, so the sync bits are all there is to 
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.oximetry import flag_implausible
 
 __all__ = ["FORMATS", "SIZE", "Bci", "Stored", "decode", "decode_stored", "measure"]
@@ -53,6 +54,12 @@ class Stored(NamedTuple):
     spo2: int
 
 
+_stored: Final = maker(Stored)
+
+
+_frame: Final = maker(Bci)
+
+
 def decode(data: bytes) -> Bci:
     """Decode a frame.
 
@@ -65,17 +72,19 @@ def decode(data: bytes) -> Bci:
     if not b0 & 0x80 or (pleth | b2 | rate | spo2) & 0x80:
         raise DecodeError("sync")
     rate |= (b2 & 0x40) << 1
-    return Bci(
-        b0 & 0x0F,
-        b0 & 0x10 != 0,
-        b0 & 0x20 != 0,
-        b0 & 0x40 != 0,
-        pleth,
-        b2 & 0x0F,
-        b2 & 0x10 != 0,
-        b2 & 0x20 != 0,
-        None if rate == 255 else rate,
-        None if spo2 == 127 else spo2,
+    return _frame(
+        (
+            b0 & 0x0F,
+            b0 & 0x10 != 0,
+            b0 & 0x20 != 0,
+            b0 & 0x40 != 0,
+            pleth,
+            b2 & 0x0F,
+            b2 & 0x10 != 0,
+            b2 & 0x20 != 0,
+            None if rate == 255 else rate,
+            None if spo2 == 127 else spo2,
+        )
     )
 
 
@@ -89,7 +98,7 @@ def decode_stored(data: bytes) -> Stored:
         raise DecodeError("length")
     if data[0] & 0xFE != 0xF0 or not data[1] & 0x80 or data[2] & 0x80:
         raise DecodeError("sync")
-    return Stored((data[0] & 0x01) << 7 | data[1] & 0x7F, data[2])
+    return _stored(((data[0] & 0x01) << 7 | data[1] & 0x7F, data[2]))
 
 
 def measure(buffer: bytes, start: int) -> int:
@@ -102,12 +111,8 @@ def measure(buffer: bytes, start: int) -> int:
     return SIZE if len(rest) == SIZE - 1 else 0
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    return flag_implausible(decode(data)._asdict())
-
-
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "serial.bci5": _fields,
-    "serial.cms50dplus.record3": lambda data: decode_stored(data)._asdict(),
+    "serial.bci5": Format(decode, lambda found: flag_implausible(found._asdict())),
+    "serial.cms50dplus.record3": Format(decode_stored, lambda found: found._asdict()),
 }
 """This family's wire formats by name."""

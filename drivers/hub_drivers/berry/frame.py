@@ -12,9 +12,10 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.bci.frame import measure as measure_bci
 from hub_drivers.codec.checksum import sum8
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.number import tenths
 from hub_drivers.codec.oximetry import flag_implausible
 
@@ -72,6 +73,9 @@ class Version(NamedTuple):
     text: str
 
 
+_berry: Final = maker(Berry)
+
+
 def _known(value: int, missing: int) -> int | None:
     return None if value == missing else value
 
@@ -91,21 +95,23 @@ def decode(data: bytes) -> Berry | Version:
     if data[2:4] in {b"SV", b"HV"}:
         return Version(data[3:-1].split(b"\0")[0].decode("ascii", "replace"))
     index, status, spo2, spo2_rt, rate, rate_rt, rr, pi, _pi_rt, pleth, _adc, battery, freq = _LAYOUT.unpack(data)
-    return Berry(
-        index,
-        status & SENSOR_OFF != 0,
-        status & NO_FINGER != 0,
-        status & NO_PULSE != 0,
-        status & BEAT != 0,
-        _known(spo2, 127),
-        _known(spo2_rt, 127),
-        _known(rate, 255),
-        _known(rate_rt, 255),
-        rr * 5 or None,
-        tenths(pi) if pi else None,
-        pleth,
-        battery,
-        freq,
+    return _berry(
+        (
+            index,
+            status & SENSOR_OFF != 0,
+            status & NO_FINGER != 0,
+            status & NO_PULSE != 0,
+            status & BEAT != 0,
+            _known(spo2, 127),
+            _known(spo2_rt, 127),
+            _known(rate, 255),
+            _known(rate_rt, 255),
+            rr * 5 or None,
+            tenths(pi) if pi else None,
+            pleth,
+            battery,
+            freq,
+        )
     )
 
 
@@ -125,8 +131,7 @@ def measure(buffer: bytes, start: int) -> int:
     return measure_bci(buffer, start)
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode(data)
+def _fields(found: Berry | Version) -> Mapping[str, Any]:
     if isinstance(found, Version):
         return {"kind": "version", "text": found.text}
     fields = found._asdict()
@@ -134,5 +139,5 @@ def _fields(data: bytes) -> Mapping[str, Any]:
     return flag_implausible({"index": fields.pop("sequence"), **fields})
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.berry20": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.berry20": Format(decode, _fields)}
 """This family's wire formats by name."""

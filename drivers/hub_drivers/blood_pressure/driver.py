@@ -7,28 +7,24 @@ A cuff wakes for seconds after a measurement, sends all it has kept, and drops t
 is durable before the next action, and the session ends by itself once the cuff is quiet.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from hub_agent import nomenclature as mdc
 from hub_agent.driver import (
     Action,
     BleLink,
-    Chunk,
     Driver,
     Emit,
-    Finished,
     Match,
     Moment,
-    Rejected,
     Session,
     Wait,
     sig_uuid,
 )
 from hub_agent.model import Measurement, Quality, Reading, ReadingClass
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Fields, Format, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
-from hub_drivers.battery.frame import reading as battery
 from hub_drivers.blood_pressure.frame import (
     STATUS,
     PressureFrame,
@@ -37,33 +33,33 @@ from hub_drivers.blood_pressure.frame import (
     feature_fields,
     measurement_fields,
 )
-from hub_drivers.codec.medfloat import measured
+from hub_drivers.codec.medfloat import measured as coded
 from hub_drivers.codec.plausibility import assess, contradictory, gated, unless_zero
 from hub_drivers.codec.sig_time import dated
-from hub_drivers.codec.steps import taken
-from hub_drivers.current_time.clock import CLOCK_CHANNELS, OPTION, DeviceClock
+from hub_drivers.current_time.clock import OPTION, DeviceClock
 from hub_drivers.current_time.frame import CURRENT_TIME, DATE_TIME
+from hub_drivers.current_time.visit import Visit
 
 MEASUREMENT: Final = sig_uuid(0x2A35)
 CUFF_PRESSURE: Final = sig_uuid(0x2A36)
 
 _GOOD: Final = Quality.GOOD
 _FIRST_S: Final = 30.0
-_QUIET_S: Final = 10.0
+_UNTIL_QUIET: Final = Wait(10.0)
 
 
 def reading(frame: PressureFrame, *, stored: bool = False) -> Reading:
     """Make a reading of a value of 2A35. With neither pressure, the measurement failed: it is invalid."""
     unit = "kPa" if frame.kpa else "mm[Hg]"
-    systolic = unless_zero(measured(mdc.SYSTOLIC, unit, frame.systolic))
-    diastolic = unless_zero(measured(mdc.DIASTOLIC, unit, frame.diastolic))
+    systolic = unless_zero(coded(mdc.SYSTOLIC, unit, frame.systolic))
+    diastolic = unless_zero(coded(mdc.DIASTOLIC, unit, frame.diastolic))
     measurements: tuple[Measurement, ...] = (
         systolic,
         diastolic,
-        unless_zero(measured(mdc.MEAN_PRESSURE, unit, frame.mean)),
+        unless_zero(coded(mdc.MEAN_PRESSURE, unit, frame.mean)),
     )
     if frame.pulse is not None:
-        measurements += (unless_zero(measured(mdc.PULSE_RATE_NIBP, "/min", frame.pulse)),)
+        measurements += (unless_zero(coded(mdc.PULSE_RATE_NIBP, "/min", frame.pulse)),)
     quality = STATUS.quality(frame.status) if frame.status else _GOOD
     if systolic.value is None and diastolic.value is None:
         quality |= Quality.INVALID
@@ -77,54 +73,22 @@ def reading(frame: PressureFrame, *, stored: bool = False) -> Reading:
 
 def cuff_reading(frame: PressureFrame) -> Reading:
     """Make a reading of a value of 2A36: the cuff is being filled or let go; 0 is a pressure."""
-    cuff = measured(mdc.CUFF_PRESSURE, "kPa" if frame.kpa else "mm[Hg]", frame.systolic)
+    cuff = coded(mdc.CUFF_PRESSURE, "kPa" if frame.kpa else "mm[Hg]", frame.systolic)
     quality = STATUS.quality(frame.status) if frame.status else _GOOD
     return assess(ReadingClass.CONTINUOUS, (cuff,), quality, user=frame.user)
 
 
-class BloodPressureSession:
-    """Sets the cuff's clock, takes what it sends, and lets it go."""
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._clock = DeviceClock(options)
-
-    def opened(self, moment: Moment) -> Sequence[Action]:
-        """Set the clock first: some cuffs send nothing before."""
-        return (*self._clock.opened(moment), Wait(_FIRST_S))
-
-    def received(self, chunk: Chunk) -> Sequence[Action]:
-        """Decode, or reject with the decoder's reason."""
-        return taken(self._received(chunk), chunk.data)
-
-    def _received(self, chunk: Chunk) -> Iterator[Action]:
-        channel, data, moment = chunk
-        if channel == MEASUREMENT:
-            frame = decode(data)
-            yield Emit(reading(frame, stored=self._clock.old(dated(frame.time)[0], moment)))
-            yield Wait(_QUIET_S)
-        elif channel == CUFF_PRESSURE:
-            yield Emit(cuff_reading(decode(data)))
-            yield Wait(_FIRST_S)
-        elif channel == BATTERY_LEVEL:
-            yield Emit(battery(data))
-        elif channel in CLOCK_CHANNELS:
-            yield from self._clock.told(channel, data, moment)
-        else:
-            yield Rejected("channel", data)
-
-    def silent(self, moment: Moment) -> Sequence[Action]:
-        """Let the cuff sleep."""
-        del moment
-        return (Finished(),)
-
-    def command(self, name: str, moment: Moment) -> Sequence[Action]:
-        """Know no command."""
-        del name, moment
-        return ()
-
-
 def _session(options: Mapping[str, Any]) -> Session:
-    return BloodPressureSession(options)
+    clock = DeviceClock(options)
+
+    def measured(data: bytes, moment: Moment) -> tuple[Action, ...]:
+        frame = decode(data)
+        return Emit(reading(frame, stored=clock.old(dated(frame.time)[0], moment))), _UNTIL_QUIET
+
+    def inflating(data: bytes, _moment: Moment) -> tuple[Action, ...]:
+        return Emit(cuff_reading(decode(data))), Wait(_FIRST_S)
+
+    return Visit(clock, {MEASUREMENT: measured, CUFF_PRESSURE: inflating}, _FIRST_S)
 
 
 DRIVER: Final = Driver(
@@ -159,18 +123,16 @@ DRIVER: Final = Driver(
 )
 
 
-def _measurement_fields(data: bytes) -> Fields:
-    frame = decode(data)
+def _measurement_fields(frame: PressureFrame) -> Fields:
     return gated(measurement_fields(frame), reading(frame))
 
 
-def _cuff_fields(data: bytes) -> Fields:
-    frame = decode(data)
+def _cuff_fields(frame: PressureFrame) -> Fields:
     return gated(cuff_fields(frame), cuff_reading(frame))
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.2a35": _measurement_fields,
-    "ble.2a36": _cuff_fields,
+    "ble.2a35": Format(decode, _measurement_fields),
+    "ble.2a36": Format(decode, _cuff_fields),
     "ble.2a49": feature_fields,
 }

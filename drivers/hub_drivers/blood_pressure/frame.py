@@ -14,6 +14,7 @@ from hub_agent.model import Quality
 from hub_agent.registry import Fields
 from hub_drivers.codec.bits import Bit, StatusWord
 from hub_drivers.codec.layout import Layout, fixed
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.medfloat import MedicalFloat, sfloat
 from hub_drivers.codec.sig_time import SigTime, read_date_time
 
@@ -55,6 +56,9 @@ class PressureFrame(NamedTuple):
     status: int | None
 
 
+_frame: Final = maker(PressureFrame)
+
+
 def decode(data: bytes) -> PressureFrame:
     """Take a value apart.
 
@@ -62,15 +66,17 @@ def decode(data: bytes) -> PressureFrame:
         DecodeError: the length is not the one that the flags call for, or the time is impossible.
     """
     flags, systolic, diastolic, mean, time, pulse, user, status = _LAYOUT.unpack(data)
-    return PressureFrame(
-        flags & 0x01 != 0,
-        sfloat(systolic),
-        sfloat(diastolic),
-        sfloat(mean),
-        read_date_time(time) if time else None,
-        sfloat(pulse) if flags & 0x04 else None,
-        user if flags & 0x08 and user != _UNKNOWN_USER else None,
-        status if flags & 0x10 else None,
+    return _frame(
+        (
+            flags & 0x01 != 0,
+            sfloat(systolic),
+            sfloat(diastolic),
+            sfloat(mean),
+            read_date_time(time) if time else None,
+            sfloat(pulse) if flags & 0x04 else None,
+            user if flags & 0x08 and user != _UNKNOWN_USER else None,
+            status if flags & 0x10 else None,
+        )
     )
 
 

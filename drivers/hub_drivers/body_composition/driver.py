@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hub_agent import nomenclature as mdc
 from hub_agent.driver import BleLink, Driver, Match, Session, sig_uuid
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
 from hub_drivers.body_composition import frame as composition
 from hub_drivers.body_composition.session import COMPOSITION, WEIGHT, ScaleSession
@@ -76,6 +76,6 @@ WEIGHT_SCALE: Final = Driver(
 )
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.2a9c": composition.fields,
-    "ble.2a9d": weight.fields,
+    "ble.2a9c": Format(composition.decode, composition.fields),
+    "ble.2a9d": Format(weight.decode, weight.fields),
 }

@@ -16,7 +16,8 @@ from hub_agent import nomenclature as mdc
 from hub_agent.model import Absent, Code, DeviceTime, Measurement, Quality, Reading, ReadingClass, Unit
 from hub_agent.registry import Fields
 from hub_drivers.codec.layout import Layout
-from hub_drivers.codec.plausibility import assess, gated, unless_zero
+from hub_drivers.codec.made import maker
+from hub_drivers.codec.plausibility import amount, assess, gated
 from hub_drivers.codec.sig_time import SigTime, dated, read_date_time
 from hub_drivers.weight_scale.frame import FAILED, INCH, KG, LB, METRE, TENTH
 
@@ -82,6 +83,9 @@ class CompositionFrame(NamedTuple):
     multiple: bool
 
 
+_frame: Final = maker(CompositionFrame)
+
+
 def decode(data: bytes) -> CompositionFrame:
     """Take a value apart.
 
@@ -93,21 +97,23 @@ def decode(data: bytes) -> CompositionFrame:
     )
     imperial = flags & 0x0001 != 0
     mass, length = (LB, INCH) if imperial else (KG, METRE)
-    return CompositionFrame(
-        imperial,
-        None if fat == FAILED else fat * TENTH,
-        read_date_time(time) if time else None,
-        user if flags & 0x0004 and user != _UNKNOWN_USER else None,
-        basal if flags & 0x0008 else None,
-        share * TENTH if flags & 0x0010 else None,
-        muscle * mass if flags & 0x0020 else None,
-        fat_free * mass if flags & 0x0040 else None,
-        lean * mass if flags & 0x0080 else None,
-        water * mass if flags & 0x0100 else None,
-        impedance * TENTH if flags & 0x0200 else None,
-        weight * mass if flags & 0x0400 else None,
-        height * length if flags & 0x0800 else None,
-        flags & 0x1000 != 0,
+    return _frame(
+        (
+            imperial,
+            None if fat == FAILED else fat * TENTH,
+            read_date_time(time) if time else None,
+            user if flags & 0x0004 and user != _UNKNOWN_USER else None,
+            basal if flags & 0x0008 else None,
+            share * TENTH if flags & 0x0010 else None,
+            muscle * mass if flags & 0x0020 else None,
+            fat_free * mass if flags & 0x0040 else None,
+            lean * mass if flags & 0x0080 else None,
+            water * mass if flags & 0x0100 else None,
+            impedance * TENTH if flags & 0x0200 else None,
+            weight * mass if flags & 0x0400 else None,
+            height * length if flags & 0x0800 else None,
+            flags & 0x1000 != 0,
+        )
     )
 
 
@@ -146,9 +152,9 @@ def reading(
     fat = (
         Measurement(mdc.BODY_FAT, "%", None, Absent.ERROR)
         if frame.fat_percent is None
-        else unless_zero(Measurement(mdc.BODY_FAT, "%", frame.fat_percent))
+        else amount(mdc.BODY_FAT, "%", frame.fat_percent)
     )
-    others = [unless_zero(Measurement(code, unit, value)) for code, unit, value in _values(frame) if value is not None]
+    others = [amount(code, unit, value) for code, unit, value in _values(frame) if value is not None]
     quality = Quality.GOOD if fat.value is not None else Quality.INCOMPLETE
     time, unset = dated(frame.time)
     if unset:
@@ -159,9 +165,8 @@ def reading(
     return assess(ReadingClass.EPISODIC, (fat, *others), quality, time, stored=stored, user=whose)
 
 
-def fields(data: bytes) -> Fields:
+def fields(frame: CompositionFrame) -> Fields:
     """Give the fields of ``ble.2a9c``."""
-    frame = decode(data)
     found = {
         "unit": "imperial" if frame.imperial else "SI",
         "body_fat_percent": frame.fat_percent,

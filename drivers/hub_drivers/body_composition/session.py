@@ -26,7 +26,7 @@ WEIGHT: Final = sig_uuid(0x2A9D)
 COMPOSITION: Final = sig_uuid(0x2A9C)
 
 _FIRST_S: Final = 30.0
-_QUIET_S: Final = 10.0
+_UNTIL_QUIET: Final = Wait(10.0)
 
 
 class ScaleSession:
@@ -59,10 +59,10 @@ class ScaleSession:
             yield from self._flush()
             self._weight = frame
             yield Emit(weight_reading(frame, stored=self._clock.old(dated(frame.time)[0], moment)))
-            yield Wait(_QUIET_S)
+            yield _UNTIL_QUIET
         elif channel == COMPOSITION:
             yield from self._composed(decode_composition(data), moment)
-            yield Wait(_QUIET_S)
+            yield _UNTIL_QUIET
         elif channel == CONTROL_POINT and self._consent is not None:
             yield from self._consent.answered(data)
         elif channel == BATTERY_LEVEL:

@@ -11,6 +11,7 @@ from hub_agent.driver import sig_uuid
 from hub_agent.errors import DecodeError
 from hub_agent.registry import Fields
 from hub_drivers.cgm.e2e import checked, sealed
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.medfloat import sfloat
 
 CONTROL_POINT: Final = sig_uuid(0x2AAC)
@@ -53,6 +54,9 @@ class Operation(NamedTuple):
     crc_ok: bool | None
 
 
+_operation: Final = maker(Operation)
+
+
 def decode(data: bytes) -> Operation:
     """Take a value apart.
 
@@ -62,7 +66,7 @@ def decode(data: bytes) -> Operation:
     if not data or data[0] not in _SIZES:
         raise DecodeError("CGM control: no opcode of the service")
     body, crc_ok = checked(data, 1 + _SIZES[data[0]], "CGM control")
-    return Operation(body[0], body[1:], crc_ok)
+    return _operation((body[0], body[1:], crc_ok))
 
 
 def encode(opcode: int, *, crc: bool) -> bytes:
@@ -71,9 +75,9 @@ def encode(opcode: int, *, crc: bool) -> bytes:
     return sealed(request) if crc else request
 
 
-def fields(data: bytes) -> Fields:
+def fields(operation: Operation) -> Fields:
     """Give the fields of ``ble.2aac``."""
-    opcode, operand, crc_ok = decode(data)
+    opcode, operand, crc_ok = operation
     found: dict[str, Any] = {"opcode": opcode, "crc_ok": crc_ok}
     if opcode in _INTERVALS:
         found["interval_min"] = operand[0]

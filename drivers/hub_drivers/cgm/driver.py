@@ -29,7 +29,7 @@ from hub_agent.driver import (
 )
 from hub_agent.errors import DecodeError
 from hub_agent.model import Code, DeviceTime, Measurement, Quality, Reading, ReadingClass
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Fields, Format, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
 from hub_drivers.battery.frame import reading as battery
 from hub_drivers.cgm.control import CONTROL_POINT, RESPONSE, START_SESSION, STOP_SESSION, SUCCESS, encode
@@ -210,8 +210,7 @@ DRIVER: Final = Driver(
 )
 
 
-def _fields(data: bytes) -> Fields:
-    records = decode(data)
+def _fields(records: tuple[CgmRecord, ...]) -> Fields:
     fields = measurement_fields(records)
     for record in records:
         fields = gated(fields, reading(record))
@@ -219,10 +218,10 @@ def _fields(data: bytes) -> Fields:
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.2aa7": _fields,
-    "ble.2aa8": feature_fields,
+    "ble.2aa7": Format(decode, _fields),
+    "ble.2aa8": Format(decode_feature, feature_fields),
     "ble.2aa9": status_fields,
-    "ble.2aaa": start_fields,
+    "ble.2aaa": Format(decode_start, start_fields),
     "ble.2aab": run_time_fields,
-    "ble.2aac": control_fields,
+    "ble.2aac": Format(decode_operation, control_fields),
 }

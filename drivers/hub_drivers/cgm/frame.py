@@ -14,6 +14,7 @@ from hub_drivers.cgm.e2e import checked
 from hub_drivers.codec.bits import Bit, StatusWord
 from hub_drivers.codec.checksum import crc16_mcrf4xx
 from hub_drivers.codec.layout import Layout
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.medfloat import MedicalFloat, sfloat
 from hub_drivers.codec.sig_time import SigTime, dst_offset_min, read_date_time, time_zone_min
 
@@ -90,6 +91,9 @@ class CgmFeature(NamedTuple):
     location: int
 
 
+_feature: Final = maker(CgmFeature)
+
+
 class CgmStart(NamedTuple):
     """The value of 2AAA.
 
@@ -106,17 +110,25 @@ class CgmStart(NamedTuple):
     crc_ok: bool | None
 
 
+_made: Final = maker(CgmRecord)
+
+
+_start: Final = maker(CgmStart)
+
+
 def _record(body: bytes) -> CgmRecord:
     """Take a record apart, without its size; a checksum is already off."""
     flags, glucose, offset_min, status, calibration, warning, trend, quality = _RECORD.unpack(body)
-    return CgmRecord(
-        sfloat(glucose),
-        offset_min,
-        status if flags & 0x80 else None,
-        calibration if flags & 0x40 else None,
-        warning if flags & 0x20 else None,
-        sfloat(trend) if flags & 0x01 else None,
-        sfloat(quality) if flags & 0x02 else None,
+    return _made(
+        (
+            sfloat(glucose),
+            offset_min,
+            status if flags & 0x80 else None,
+            calibration if flags & 0x40 else None,
+            warning if flags & 0x20 else None,
+            sfloat(trend) if flags & 0x01 else None,
+            sfloat(quality) if flags & 0x02 else None,
+        )
     )
 
 
@@ -129,12 +141,12 @@ def decode(data: bytes) -> tuple[CgmRecord, ...]:
     records: list[CgmRecord] = []
     start = 0
     while start < len(data):
-        record = data[start : start + data[start]]
-        if len(record) < max(data[start], 2):
+        end = start + data[start]
+        if end < start + 2 or end > len(data):
             raise DecodeError("CGM record: its size goes past the value")
-        body, _crc_ok = checked(record, 1 + _RECORD.size(record[1:]), "CGM record")
+        body, _crc_ok = checked(data[start:end], 1 + _RECORD.size(data[start + 1]), "CGM record")
         records.append(_record(body[1:]))
-        start += len(record)
+        start = end
     if not records:
         raise DecodeError("CGM record: empty")
     return tuple(records)
@@ -152,7 +164,7 @@ def decode_feature(data: bytes) -> CgmFeature:
     features = int.from_bytes(raw, "little")
     if crc != (crc16_mcrf4xx(data[:4]) if features & E2E_CRC else 0xFFFF):
         raise DecodeError("CGM feature: checksum")
-    return CgmFeature(features, sample & 0x0F, sample >> 4)
+    return _feature((features, sample & 0x0F, sample >> 4))
 
 
 def decode_start(data: bytes) -> CgmStart:
@@ -164,7 +176,7 @@ def decode_start(data: bytes) -> CgmStart:
     body, crc_ok = checked(data, _START.size, "CGM session start")
     time, zone, dst = _START.unpack(body)
     known = dst_offset_min(dst) is not None
-    return CgmStart(read_date_time(time), time_zone_min(zone), dst if known else None, crc_ok)
+    return _start((read_date_time(time), time_zone_min(zone), dst if known else None, crc_ok))
 
 
 def measurement_fields(records: tuple[CgmRecord, ...]) -> Fields:
@@ -185,9 +197,8 @@ def measurement_fields(records: tuple[CgmRecord, ...]) -> Fields:
     }
 
 
-def feature_fields(data: bytes) -> Fields:
+def feature_fields(feature: CgmFeature) -> Fields:
     """Give the fields of ``ble.2aa8``."""
-    feature = decode_feature(data)
     return {"features": feature.features, "type": feature.kind, "location": feature.location}
 
 
@@ -204,9 +215,8 @@ def status_fields(data: bytes) -> Fields:
     }
 
 
-def start_fields(data: bytes) -> Fields:
+def start_fields(start: CgmStart) -> Fields:
     """Give the fields of ``ble.2aaa``."""
-    start = decode_start(data)
     return {"start": str(start.time), "tz_min": start.zone_min, "dst": start.dst, "crc_ok": start.crc_ok}
 
 

@@ -31,7 +31,8 @@ def _smbus_entry(value: int) -> int:
 
 _SMBUS: Final = tuple(_smbus_entry(value) for value in range(256))
 _MAXIM: Final = _reflected(0x8C)
-_CCITT: Final = _reflected(0x8408)
+_MIRRORED: Final = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+"""Each byte, its bits in reverse."""
 
 
 def sum8(data: bytes) -> int:
@@ -77,7 +78,6 @@ def crc16_ibm_sdlc(data: bytes) -> int:
 
 def crc16_mcrf4xx(data: bytes) -> int:
     """CRC-16/MCRF4XX, the E2E-CRC of Bluetooth: polynomial 1021 reflected, start FFFF (check value: 6F91)."""
-    crc = 0xFFFF
-    for byte in data:
-        crc = (crc >> 8) ^ _CCITT[(crc ^ byte) & 0xFF]
-    return crc
+    # A reflected CRC is the plain one of mirrored bytes, itself mirrored; the plain one is in the standard library.
+    crc = crc_hqx(data.translate(_MIRRORED), 0xFFFF)
+    return _MIRRORED[crc & 0xFF] << 8 | _MIRRORED[crc >> 8]

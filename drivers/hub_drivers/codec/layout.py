@@ -6,13 +6,26 @@ Never: interprets a field, or looks at a flag that names none.
 
 import struct
 from collections.abc import Callable
-from functools import lru_cache
 from struct import Struct
 from typing import Any, Final
 
 from hub_agent.errors import DecodeError
 
 _KEPT: Final = 64  # layouts a device family uses in practice are a handful; a hostile one may not fill the memory
+
+
+class _Compiled(dict[int, Struct]):
+    """What was compiled, by the flags that called for it."""
+
+    def __init__(self, make: Callable[[int], Struct]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, flags: int) -> Struct:
+        if len(self) >= _KEPT:
+            self.clear()
+        layout = self[flags] = self._make(flags)
+        return layout
 
 
 class Layout:
@@ -25,25 +38,22 @@ class Layout:
         width: bytes of flags at the start.
     """
 
-    __slots__ = ("_compiled", "_head", "_mask", "_name", "_optional", "_width")
+    __slots__ = ("_compiled", "_head", "_name", "_optional", "_width")
 
     def __init__(self, head: str, *optional: tuple[int, str], name: str, width: int = 1) -> None:
         self._head = head
         self._optional = optional
         self._name = name
         self._width = width
-        self._mask = 0
-        for mask, _code in optional:
-            self._mask |= mask
-        self._compiled: Callable[[int], Struct] = lru_cache(maxsize=_KEPT)(self._compile)
+        self._compiled: Final = _Compiled(self._compile)
 
     def _compile(self, flags: int) -> Struct:
         """Compile the layout of ``flags``; an absent field takes no byte and unpacks to ``b""``."""
         return Struct("<" + self._head + "".join(code if flags & mask else "0s" for mask, code in self._optional))
 
-    def size(self, data: bytes) -> int:
-        """Give the length that the flags at the start of ``data`` call for."""
-        return self._compiled(int.from_bytes(data[: self._width], "little") & self._mask).size
+    def size(self, flags: int) -> int:
+        """Give the length that ``flags`` call for."""
+        return self._compiled[flags].size
 
     def unpack(self, data: bytes) -> tuple[Any, ...]:
         """Take ``data`` apart: flags, the other fixed fields, then every optional field, ``b""`` where absent.
@@ -51,14 +61,11 @@ class Layout:
         Raises:
             DecodeError: the length is not the one that the flags call for.
         """
-        if self._width == 1:
-            layout = self._compiled(data[0] & self._mask if data else 0)
-        else:
-            layout = self._compiled(int.from_bytes(data[: self._width], "little") & self._mask)
         try:
-            return layout.unpack(data)
-        except struct.error:
-            raise DecodeError(f"{self._name}: {len(data)} bytes, its flags call for {layout.size}") from None
+            return self._compiled[data[0] if self._width == 1 else data[0] | data[1] << 8].unpack(data)
+        except (struct.error, IndexError):
+            size = self.size(int.from_bytes(data[: self._width], "little"))
+            raise DecodeError(f"{self._name}: {len(data)} bytes, its flags call for {size}") from None
 
 
 def fixed(data: bytes, layout: Struct, name: str) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from typing import Final
 
 from hub_agent.errors import DecodeError
 from hub_agent.model import Absent, Code, Measurement, Unit
+from hub_drivers.codec.made import maker
 
 
 class Special(StrEnum):
@@ -52,6 +53,8 @@ _FLOAT32_SPECIALS: Final = {
     0x00800002: Special.NEGATIVE_INFINITY,
     0x00800001: Special.RESERVED,
 }
+
+_measurement: Final = maker(Measurement)
 
 
 # A patient's values repeat: the cache turns arithmetic into one look-up, and its bound keeps a hostile device cheap.
@@ -102,5 +105,5 @@ def read_float32(data: bytes) -> MedicalFloat:
 def measured(code: Code, unit: Unit, value: MedicalFloat) -> Measurement:
     """Make a measurement of a medical float: a special value becomes absent, with its reason."""
     if isinstance(value, Decimal):
-        return Measurement(code, unit, value)
-    return Measurement(code, unit, None, ABSENT[value])
+        return _measurement((code, unit, value, None))
+    return _measurement((code, unit, None, ABSENT[value]))

@@ -15,11 +15,13 @@ from typing import Any, Final
 
 from hub_agent.model import Absent, DeviceTime, Measurement, Quality, Reading, ReadingClass, Samples
 from hub_agent.nomenclature import PERFUSION_INDEX, PLETH, PULSE_RATE_OXIMETER, SPO2
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.number import whole
 from hub_drivers.codec.plausibility import BOUNDS
 
 __all__ = ["flag_implausible", "implausible", "oximetry", "perfusion", "pleth"]
 
+_reading: Final = maker(Reading)
 _NO_VALUE: Final = int(Quality.SENSOR_OFF | Quality.SENSOR_FAULT | Quality.SEARCHING | Quality.INVALID)
 _FAULT: Final = int(Quality.SENSOR_FAULT | Quality.INVALID)
 _SENSOR_OFF: Final = int(Quality.SENSOR_OFF)
@@ -128,4 +130,4 @@ def oximetry(
         flags |= _IMPLAUSIBLE
     saturation = _saturation(spo2) if spo2 else _NO_SPO2[_why(flags)]
     pulse = _rate(pulse_rate) if pulse_rate else _NO_PULSE[_why(flags)]
-    return Reading(cls, (saturation, pulse, *more), _flags(flags), measured, record, stored)
+    return _reading((cls, (saturation, pulse, *more), _flags(flags), measured, record, stored, None, ()))

@@ -5,14 +5,17 @@ Owns: Date Time (2A08), its offsets (2A0D, 2A0E), both ways; GATT Specification 
 Never: reads a clock, or loses a reading because its device does not know the date: year, month or day 0 is "unknown".
 """
 
+import struct
 from datetime import datetime
 from struct import Struct
 from typing import Final, NamedTuple
 
 from hub_agent.errors import DecodeError
 from hub_agent.model import DeviceTime
+from hub_drivers.codec.made import maker
 
 DATE_TIME: Final = Struct("<H5B")
+_SPELT: Final = "%04d-%02d-%02dT%02d:%02d:%02d"
 _DST_MIN: Final = {0: 0, 2: 30, 4: 60, 8: 120, 255: None}
 
 
@@ -28,7 +31,7 @@ class SigTime(NamedTuple):
 
     def __str__(self) -> str:
         """Spell it like ISO 8601, zeros for what is unknown."""
-        return f"{self.year:04}-{self.month:02}-{self.day:02}T{self.hour:02}:{self.minute:02}:{self.second:02}"
+        return _SPELT % self
 
     def local(self) -> datetime | None:
         """Give it as a naive local time; None when the date is unknown or no such day exists."""
@@ -42,7 +45,11 @@ class SigTime(NamedTuple):
     def device_time(self) -> DeviceTime | None:
         """Give it as a reading holds it; None when the date is unknown."""
         local = self.local()
-        return None if local is None else DeviceTime(local)
+        return None if local is None else _device_time((local, None))
+
+
+_sig_time: Final = maker(SigTime)
+_device_time: Final = maker(DeviceTime)
 
 
 def dated(time: SigTime | None) -> tuple[DeviceTime | None, bool]:
@@ -59,12 +66,13 @@ def read_date_time(data: bytes) -> SigTime:
     Raises:
         DecodeError: another length, or a part out of its range (year 0 or 1582-9999, month 0-12, day 0-31).
     """
-    if len(data) != 7:
-        raise DecodeError(f"date time: {len(data)} bytes, not 7")
-    year, month, day, hour, minute, second = DATE_TIME.unpack(data)
+    try:
+        parts = year, month, day, hour, minute, second = DATE_TIME.unpack(data)
+    except struct.error:
+        raise DecodeError(f"date time: {len(data)} bytes, not 7") from None
     if month > 12 or day > 31 or hour > 23 or minute > 59 or second > 59 or (year and not 1582 <= year <= 9999):
         raise DecodeError("date time: out of range")
-    return SigTime(year, month, day, hour, minute, second)
+    return _sig_time(parts)
 
 
 def date_time(local: datetime) -> bytes:

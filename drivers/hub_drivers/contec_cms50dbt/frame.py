@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.oximetry import flag_implausible
 
 __all__ = ["FORMATS", "LONGEST", "START", "Numeric", "Wave", "decode", "measure"]
@@ -37,6 +38,9 @@ class Numeric(NamedTuple):
     spo2: int
 
 
+_numeric: Final = maker(Numeric)
+
+
 class Wave(NamedTuple):
     """A step of the pleth; its third byte is not understood.
 
@@ -47,6 +51,9 @@ class Wave(NamedTuple):
 
     pleth: int
     bargraph: int
+
+
+_wave: Final = maker(Wave)
 
 
 def _checked(data: bytes) -> None:
@@ -65,7 +72,7 @@ def decode(data: bytes) -> Numeric | Wave:
     if len(data) != _SIZES[data[1]]:
         raise DecodeError("length")
     _checked(data)
-    return Numeric(data[2], data[3], data[4]) if data[1] else Wave(data[3], data[4])
+    return _numeric((data[2], data[3], data[4])) if data[1] else _wave((data[3], data[4]))
 
 
 def measure(buffer: bytes, start: int) -> int:
@@ -83,8 +90,7 @@ def measure(buffer: bytes, start: int) -> int:
     return size if sum(found[:-1]) & 0x7F == found[-1] else -1
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode(data)
+def _fields(found: Numeric | Wave) -> Mapping[str, Any]:
     if isinstance(found, Wave):
         return {"kind": "wave", **found._asdict()}
     fields = {"kind": "numeric", **found._asdict()}
@@ -99,7 +105,7 @@ def _command_fields(data: bytes) -> Mapping[str, Any]:
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.contec_cms50dbt": _fields,
+    "ble.contec_cms50dbt": Format(decode, _fields),
     "ble.contec_cms50dbt.cmd": _command_fields,
 }
 """This family's wire formats by name."""

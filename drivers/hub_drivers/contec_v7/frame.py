@@ -14,7 +14,8 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.number import hundredths
 from hub_drivers.codec.oximetry import flag_implausible
 
@@ -74,7 +75,9 @@ _SIZES: Final = {
     0x13: 9,
     0x14: 9,
 }
-_LOW_BITS: Final = bytes(value & 0x7F for value in range(256))
+_TURNED: Final = bytes(value ^ 0x80 for value in range(256))
+_LENT: Final = tuple(sum((high >> at & 1) << 8 * at + 7 for at in range(7)) for high in range(256))
+"""The bits 7 that a second byte of a packet lends to those that follow it, the first of them lowest."""
 _EXACT: Final = {LIVE: 9, STORED_WITH_PI: 6, STORED: 8}
 
 
@@ -83,6 +86,9 @@ class Packet(NamedTuple):
 
     type: int
     payload: bytes
+
+
+_packet: Final = maker(Packet)
 
 
 class Live(NamedTuple):
@@ -136,6 +142,12 @@ class StoredSample(NamedTuple):
     pi: int | None
 
 
+_stored: Final = maker(StoredSample)
+
+
+_live: Final = maker(Live)
+
+
 def decode_packet(data: bytes) -> Packet:
     """Put a packet together.
 
@@ -144,14 +156,13 @@ def decode_packet(data: bytes) -> Packet:
     """
     if not (3 <= len(data) <= LONGEST or (len(data) == 2 and data[0] == FREE)):
         raise DecodeError("length")
-    kind, high, rest = data[0], data[1], data[2:]
-    if kind & 0x80 or not high & 0x80 or (rest and min(rest) < 0x80):
+    kind, high, low = data[0], data[1], data[2:].translate(_TURNED)
+    if kind & 0x80 or not high & 0x80 or not low.isascii():
         raise DecodeError("sync")
     if len(data) != _EXACT.get(kind, len(data)):
         raise DecodeError("length")
-    if high == 0x80:
-        return Packet(kind, rest.translate(_LOW_BITS))
-    return Packet(kind, bytes([byte & 0x7F | (high >> at & 1) << 7 for at, byte in enumerate(rest)]))
+    payload = int.from_bytes(low, "little") | _LENT[high] & (1 << 8 * len(low)) - 1
+    return _packet((kind, payload.to_bytes(len(low), "little")))
 
 
 def decode_live(payload: bytes) -> Live:
@@ -164,19 +175,21 @@ def decode_live(payload: bytes) -> Live:
         raise DecodeError("length")
     b0, b1, b2, rate, spo2 = payload[:5]
     pi = int.from_bytes(payload[5:7], "little")
-    return Live(
-        b0 & 0x0F,
-        b0 & 0x10 != 0,
-        b0 & 0x20 != 0,
-        b0 & 0x40 != 0,
-        b0 & 0x80 != 0,
-        b1 & 0x7F,
-        b1 & 0x80 != 0,
-        b2 & 0x0F,
-        b2 & 0x10 != 0,
-        None if rate == 0xFF else rate,
-        None if spo2 == 0x7F else spo2,
-        None if pi == 0xFFFF else pi,
+    return _live(
+        (
+            b0 & 0x0F,
+            b0 & 0x10 != 0,
+            b0 & 0x20 != 0,
+            b0 & 0x40 != 0,
+            b0 & 0x80 != 0,
+            b1 & 0x7F,
+            b1 & 0x80 != 0,
+            b2 & 0x0F,
+            b2 & 0x10 != 0,
+            None if rate == 0xFF else rate,
+            None if spo2 == 0x7F else spo2,
+            None if pi == 0xFFFF else pi,
+        )
     )
 
 
@@ -210,8 +223,8 @@ def decode_start(date: Packet, time: Packet) -> datetime:
 
 
 def _sample(spo2: int, rate: int, pi: int) -> StoredSample:
-    return StoredSample(
-        None if rate in {0, 0xFF} else rate, None if spo2 in {0, 0x7F} else spo2, None if pi == 0xFFFF else pi
+    return _stored(
+        (None if rate in {0, 0xFF} else rate, None if spo2 in {0, 0x7F} else spo2, None if pi == 0xFFFF else pi)
     )
 
 
@@ -250,23 +263,27 @@ def set_time(local: datetime) -> tuple[bytes, bytes]:
     return command(SET_DATE, bytes(day)), command(SET_CLOCK, bytes(clock))
 
 
-def _packet_fields(data: bytes) -> Mapping[str, Any]:
+def _decode(data: bytes) -> tuple[Packet, Live | None]:
     packet = decode_packet(data)
+    return packet, decode_live(packet.payload) if packet.type == LIVE else None
+
+
+def _packet_fields(found: tuple[Packet, Live | None]) -> Mapping[str, Any]:
+    packet, live = found
     fields: dict[str, Any] = {"type": packet.type, "payload": packet.payload.hex()}
-    if packet.type == LIVE:
-        fields |= decode_live(packet.payload)._asdict()
+    if live is not None:
+        fields |= live._asdict()
     return flag_implausible(fields)
 
 
-def _command_fields(data: bytes) -> Mapping[str, Any]:
-    packet = decode_packet(data)
+def _command_fields(packet: Packet) -> Mapping[str, Any]:
     if packet.type != COMMAND:
         raise DecodeError("type")
     return {"command": packet.payload[0], "data": packet.payload[1:].hex()}
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "serial.cms50.cmd": _command_fields,
-    "serial.cms50dplus.v7": _packet_fields,
+    "serial.cms50.cmd": Format(decode_packet, _command_fields),
+    "serial.cms50dplus.v7": Format(_decode, _packet_fields),
 }
 """This family's wire formats by name."""

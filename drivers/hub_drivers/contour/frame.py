@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
 
 __all__ = ["FORMATS", "Frame", "Result", "decode_frame", "decode_result"]
@@ -78,20 +78,19 @@ def decode_result(data: bytes) -> Result:
     return Result(*(group.decode("ascii") for group in found.groups()))
 
 
-def _frame_fields(data: bytes) -> Mapping[str, Any]:
+def _frame_fields(found: Frame) -> Mapping[str, Any]:
     """Show a frame's number and the beginning of its record: a header names the meter's serial number further on."""
-    found = decode_frame(data)
     return {"frame_no": found.number, "text": found.text[:_SHOWN]}
 
 
-def _result_fields(data: bytes) -> Mapping[str, Any]:
-    fields: dict[str, Any] = {**decode_result(data)._asdict()}
+def _result_fields(found: Result) -> Mapping[str, Any]:
+    fields: dict[str, Any] = {**found._asdict()}
     fields["datetime"] = fields.pop("taken")
     return fields
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "serial.contour_astm.R": _result_fields,
-    "serial.contour_astm.frame": _frame_fields,
+    "serial.contour_astm.R": Format(decode_result, _result_fields),
+    "serial.contour_astm.frame": Format(decode_frame, _frame_fields),
 }
 """This family's wire formats by name."""

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from hub_agent.driver import sig_uuid
 from hub_agent.errors import DecodeError
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Fields, Format, FormatDecoder
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.sig_time import SigTime, date_time, read_date_time
 
 DATE_TIME: Final = sig_uuid(0x2A08)
@@ -35,6 +36,9 @@ class CurrentTime(NamedTuple):
     adjust_reason: int
 
 
+_current: Final = maker(CurrentTime)
+
+
 def decode(data: bytes) -> CurrentTime:
     """Take a value apart.
 
@@ -45,7 +49,7 @@ def decode(data: bytes) -> CurrentTime:
         raise DecodeError(f"current time: {len(data)} bytes, not 10")
     if data[7] > 7:
         raise DecodeError("current time: day of the week out of range")
-    return CurrentTime(read_date_time(data[:7]), data[7], data[8], data[9])
+    return _current((read_date_time(data[:7]), data[7], data[8], data[9]))
 
 
 def encode(local: datetime) -> bytes:
@@ -53,9 +57,8 @@ def encode(local: datetime) -> bytes:
     return date_time(local) + bytes((local.isoweekday(), local.microsecond * 256 // 1_000_000, MANUAL))
 
 
-def fields(data: bytes) -> Fields:
+def fields(current: CurrentTime) -> Fields:
     """Give the fields of ``ble.2a2b``."""
-    current = decode(data)
     return {
         "datetime": str(current.time),
         "day_of_week": current.day_of_week,
@@ -64,4 +67,4 @@ def fields(data: bytes) -> Fields:
     }
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a2b": fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a2b": Format(decode, fields)}

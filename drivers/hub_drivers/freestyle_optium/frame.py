@@ -9,10 +9,10 @@ three letters. Values are mg/dL, whatever the meter shows; type K is ketones.
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 
 __all__ = ["FORMATS", "Result", "decode_clock", "decode_end", "decode_result"]
 
@@ -73,9 +73,7 @@ def decode_end(data: bytes) -> int | None:
     return None if found is None else int(found[1], 16)
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    return {"datetime": decode_clock(data).isoformat()}
-
-
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"serial.freestyle_optium.clock": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "serial.freestyle_optium.clock": Format(decode_clock, lambda clock: {"datetime": clock.isoformat()})
+}
 """This family's wire formats by name."""

@@ -15,6 +15,7 @@ from hub_agent import nomenclature as mdc
 from hub_agent.model import Code, Measurement
 from hub_agent.registry import Fields
 from hub_drivers.codec.layout import Layout
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.medfloat import MedicalFloat, Special, measured, sfloat
 
 MEASURES: Final = frozenset(
@@ -57,6 +58,9 @@ class Amount(NamedTuple):
     amount: MedicalFloat
 
 
+_noted: Final = maker(Amount)
+
+
 class ContextFrame(NamedTuple):
     """One value of 2A34; None where the flags leave a field out.
 
@@ -85,8 +89,11 @@ class ContextFrame(NamedTuple):
     hba1c: MedicalFloat | None
 
 
+_frame: Final = maker(ContextFrame)
+
+
 def _amount(raw: bytes) -> Amount | None:
-    return Amount(raw[0], sfloat(raw[1] | raw[2] << 8)) if raw else None
+    return _noted((raw[0], sfloat(raw[1] | raw[2] << 8))) if raw else None
 
 
 def decode(data: bytes) -> ContextFrame:
@@ -96,23 +103,24 @@ def decode(data: bytes) -> ContextFrame:
         DecodeError: the length is not the one that the flags call for.
     """
     flags, sequence, extended, carbohydrate, meal, people, exercise, medication, hba1c = _LAYOUT.unpack(data)
-    return ContextFrame(
-        sequence,
-        extended if flags & 0x80 else None,
-        _amount(carbohydrate),
-        meal if flags & 0x02 else None,
-        people & 0x0F if flags & 0x04 else None,
-        people >> 4 if flags & 0x04 else None,
-        (exercise[0] | exercise[1] << 8, exercise[2]) if exercise else None,
-        _amount(medication),
-        flags & 0x20 != 0,
-        sfloat(hba1c) if flags & 0x40 else None,
+    return _frame(
+        (
+            sequence,
+            extended if flags & 0x80 else None,
+            _amount(carbohydrate),
+            meal if flags & 0x02 else None,
+            people & 0x0F if flags & 0x04 else None,
+            people >> 4 if flags & 0x04 else None,
+            (exercise[0] | exercise[1] << 8, exercise[2]) if exercise else None,
+            _amount(medication),
+            flags & 0x20 != 0,
+            sfloat(hba1c) if flags & 0x40 else None,
+        )
     )
 
 
-def fields(data: bytes) -> Fields:
+def fields(frame: ContextFrame) -> Fields:
     """Give the fields of ``ble.2a34``; carbohydrate in kg, medication with its unit, exercise in s and percent."""
-    frame = decode(data)
     found: dict[str, Any] = {
         "sequence": frame.sequence,
         "extended_flags": frame.extended_flags,

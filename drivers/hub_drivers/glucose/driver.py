@@ -23,7 +23,7 @@ from hub_agent.driver import (
     Warn,
     sig_uuid,
 )
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Fields, Format, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
 from hub_drivers.battery.frame import reading as battery
 from hub_drivers.codec.options import flag, whole
@@ -152,13 +152,12 @@ DRIVER: Final = Driver(
 )
 
 
-def _fields(data: bytes) -> Fields:
-    frame = decode(data)
+def _fields(frame: GlucoseFrame) -> Fields:
     return gated(measurement_fields(frame), reading(frame))
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.2a18": _fields,
-    "ble.2a34": context_fields,
+    "ble.2a18": Format(decode, _fields),
+    "ble.2a34": Format(decode_context, context_fields),
     "ble.2a51": feature_fields,
 }

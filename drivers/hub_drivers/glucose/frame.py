@@ -13,6 +13,7 @@ from hub_agent.model import Quality, Unit
 from hub_agent.registry import Fields
 from hub_drivers.codec.bits import Bit, StatusWord
 from hub_drivers.codec.layout import Layout, fixed
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.medfloat import MedicalFloat, Special, sfloat
 from hub_drivers.codec.sig_time import SigTime, read_date_time
 
@@ -63,6 +64,9 @@ class Sample(NamedTuple):
         return self.concentration.scaleb(power), unit
 
 
+_sample: Final = maker(Sample)
+
+
 class GlucoseFrame(NamedTuple):
     """One value of 2A18.
 
@@ -84,6 +88,9 @@ class GlucoseFrame(NamedTuple):
     context_follows: bool
 
 
+_frame: Final = maker(GlucoseFrame)
+
+
 def decode(data: bytes) -> GlucoseFrame:
     """Take a value apart.
 
@@ -91,15 +98,17 @@ def decode(data: bytes) -> GlucoseFrame:
         DecodeError: the length is not the one that the flags call for, or the time is impossible.
     """
     flags, sequence, base_time, offset_min, sample, status = _LAYOUT.unpack(data)
-    return GlucoseFrame(
-        sequence,
-        read_date_time(base_time),
-        offset_min if flags & 0x01 else None,
-        Sample(flags & 0x04 != 0, sfloat(sample[0] | sample[1] << 8), sample[2] & 0x0F, sample[2] >> 4)
-        if sample
-        else None,
-        status if flags & 0x08 else None,
-        flags & 0x10 != 0,
+    return _frame(
+        (
+            sequence,
+            read_date_time(base_time),
+            offset_min if flags & 0x01 else None,
+            _sample((flags & 0x04 != 0, sfloat(sample[0] | sample[1] << 8), sample[2] & 0x0F, sample[2] >> 4))
+            if sample
+            else None,
+            status if flags & 0x08 else None,
+            flags & 0x10 != 0,
+        )
     )
 
 

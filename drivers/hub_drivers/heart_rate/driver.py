@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from hub_agent import nomenclature as mdc
 from hub_agent.driver import Action, BleLink, Chunk, DecodeOnly, Driver, Match, Moment, Session, Write, sig_uuid
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Fields, Format, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
 from hub_drivers.battery.frame import reading as battery
 from hub_drivers.codec.options import choice
 from hub_drivers.codec.plausibility import gated
-from hub_drivers.heart_rate.frame import decode
+from hub_drivers.heart_rate.frame import HeartRateFrame, decode
 from hub_drivers.heart_rate.reading import MEASUREMENT, MEASURES, reading
 
 CONTROL_POINT: Final = sig_uuid(0x2A39)
@@ -77,9 +77,8 @@ DRIVER: Final = Driver(
 )
 
 
-def fields(data: bytes) -> Fields:
+def fields(frame: HeartRateFrame) -> Fields:
     """Give the fields of ``ble.2a37``."""
-    frame = decode(data)
     return gated(
         {
             "heart_rate_bpm": frame.bpm,
@@ -92,4 +91,4 @@ def fields(data: bytes) -> Fields:
     )
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a37": fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a37": Format(decode, fields)}

@@ -7,18 +7,15 @@ the rate, the energy in kJ, and any number of RR intervals of 1/1024 s, the olde
 as none: the bytes are whole, and the rate in them is as good as any.
 """
 
-import struct
+from functools import lru_cache
 from struct import Struct
 from typing import Final, NamedTuple
 
 from hub_agent.errors import DecodeError
+from hub_drivers.codec.made import maker
 
-_HEADS: Final = {
-    0x00: Struct("<xB"),
-    0x01: Struct("<xH"),
-    0x08: Struct("<xBH"),
-    0x09: Struct("<xHH"),
-}
+_HEADS: Final = {0x00: "<xB", 0x01: "<xH", 0x08: "<xBH", 0x09: "<xHH"}
+_RR_PRESENT: Final = 0x10
 
 
 class HeartRateFrame(NamedTuple):
@@ -39,6 +36,25 @@ class HeartRateFrame(NamedTuple):
     rr_1024: tuple[int, ...]
 
 
+_frame: Final = maker(HeartRateFrame)
+
+
+@lru_cache(maxsize=64)
+def _layout(flags: int, length: int) -> Struct:
+    """Compile the layout of ``flags`` that is ``length`` bytes long.
+
+    Raises:
+        DecodeError: there is none.
+    """
+    head = Struct(_HEADS[flags & 0x09])
+    count, half = divmod(length - head.size, 2)
+    if count < 0 or (length != head.size and not flags & _RR_PRESENT):
+        raise DecodeError(f"heart rate: {length} bytes, its flags call for {head.size}")
+    if half:
+        raise DecodeError("heart rate: half an RR interval")
+    return Struct(f"{head.format}{count}H")
+
+
 def decode(data: bytes) -> HeartRateFrame:
     """Take a value apart.
 
@@ -48,25 +64,14 @@ def decode(data: bytes) -> HeartRateFrame:
     if not data:
         raise DecodeError("heart rate: empty")
     flags = data[0]
-    head = _HEADS[flags & 0x09]
-    size = head.size
-    length = len(data)
-    if length < size:
-        raise DecodeError(f"heart rate: {length} bytes, its flags call for {size}")
-    rr: tuple[int, ...] = ()
-    if flags & 0x10:
-        count, half = divmod(length - size, 2)
-        if half:
-            raise DecodeError("heart rate: half an RR interval")
-        rr = struct.unpack_from(f"<{count}H", data, size)
-    elif length != size:
-        raise DecodeError(f"heart rate: {length} bytes, its flags call for {size}")
-    values = head.unpack_from(data)
+    values = _layout(flags & 0x19, len(data)).unpack(data)
     supported = flags & 0x04 != 0
-    return HeartRateFrame(
-        values[0],
-        supported,
-        flags & 0x02 != 0 if supported else None,
-        values[1] if flags & 0x08 else None,
-        rr,
+    return _frame(
+        (
+            values[0],
+            supported,
+            flags & 0x02 != 0 if supported else None,
+            values[1] if flags & 0x08 else None,
+            values[2 if flags & 0x08 else 1 :],
+        )
     )

@@ -6,36 +6,31 @@ Source: "Data Export Interface Programming Guide", fixed baud rate protocol, che
 (TestFCSOutputStream). 7D escapes C0, C1 and itself by the exclusive or with 20; 7D C1 aborts a frame.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import crc16_ibm_sdlc
 
 __all__ = ["FORMATS", "decode"]
 
 _BEGIN: Final = 0xC0
 _END: Final = 0xC1
-_ESCAPE: Final = 0x7D
+_ESCAPED: Final = re.compile(rb"\x7d(.?)", re.DOTALL)
 
 
 def _unescaped(data: bytes) -> bytes:
-    plain = bytearray()
-    escaped = False
-    for byte in data:
-        if byte in {_BEGIN, _END}:
-            raise DecodeError("frame")
-        if escaped:
-            plain.append(byte ^ 0x20)
-            escaped = False
-        elif byte == _ESCAPE:
-            escaped = True
-        else:
-            plain.append(byte)
-    if escaped:
+    if _BEGIN in data or _END in data:
+        raise DecodeError("frame")
+    return _ESCAPED.sub(_plain, data)
+
+
+def _plain(escaped: re.Match[bytes]) -> bytes:
+    if not escaped[1]:
         raise DecodeError("aborted")
-    return bytes(plain)
+    return bytes((escaped[1][0] ^ 0x20,))
 
 
 def decode(data: bytes) -> bytes:
@@ -52,5 +47,7 @@ def decode(data: bytes) -> bytes:
     return plain[:-2]
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"serial.intellivue.frame": lambda data: {"body": decode(data).hex()}}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "serial.intellivue.frame": Format(decode, lambda body: {"body": body.hex()})
+}
 """This family's wire formats by name."""

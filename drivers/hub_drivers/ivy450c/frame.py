@@ -7,7 +7,7 @@ semicolons, such as ``HR=1;80;ECG-II-DIAG;``; lines end with CR. Text without th
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from hub_agent.driver import DecodeError
 from hub_agent.registry import FormatDecoder
@@ -50,9 +50,5 @@ def decode(data: bytes) -> Mapping[str, list[str]]:
     return lines
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    return decode(data)
-
-
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"serial.ivy450c.block": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"serial.ivy450c.block": decode}
 """This family's wire formats by name."""

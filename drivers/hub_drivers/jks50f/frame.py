@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.number import hundredths
 from hub_drivers.codec.oximetry import flag_implausible
 
@@ -35,6 +36,9 @@ class Value(NamedTuple):
     pi: Decimal | None
 
 
+_value: Final = maker(Value)
+
+
 def decode(data: bytes) -> Value:
     """Decode a frame.
 
@@ -50,11 +54,13 @@ def decode(data: bytes) -> Value:
     finger, spo2, rate = data[3] == 0, data[4], data[5]
     pi = data[6] & 0x7F | (data[7] & 0x3F) << 7
     no_rate = rate == _MISSING and (spo2 == _MISSING or not finger)
-    return Value(
-        finger,
-        None if spo2 == _MISSING else spo2,
-        None if no_rate else rate,
-        None if pi > _HIGHEST_PI else hundredths(pi),
+    return _value(
+        (
+            finger,
+            None if spo2 == _MISSING else spo2,
+            None if no_rate else rate,
+            None if pi > _HIGHEST_PI else hundredths(pi),
+        )
     )
 
 
@@ -68,5 +74,7 @@ def measure(buffer: bytes, start: int) -> int:
     return SIZE if (sum8(found[:-1]) + 1) & 0xFF == found[-1] else -1
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.jks50f": lambda data: flag_implausible(decode(data)._asdict())}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "ble.jks50f": Format(decode, lambda found: flag_implausible(found._asdict()))
+}
 """This family's wire formats by name."""

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.number import tenths
 from hub_drivers.codec.oximetry import flag_implausible
 
@@ -29,6 +30,9 @@ class Value(NamedTuple):
     pi: Decimal
 
 
+_value: Final = maker(Value)
+
+
 def decode(data: bytes) -> Value:
     """Decode a value.
 
@@ -38,10 +42,10 @@ def decode(data: bytes) -> Value:
     if len(data) != 4 or data[0] != VALUE:
         raise DecodeError("frame")
     _, rate, spo2, pi = data
-    return Value(None if rate == 255 else rate, None if spo2 == 127 else spo2, tenths(pi))
+    return _value((None if rate == 255 else rate, None if spo2 == 127 else spo2, tenths(pi)))
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.jumper_jpd500f": lambda data: flag_implausible(decode(data)._asdict())
+    "ble.jumper_jpd500f": Format(decode, lambda found: flag_implausible(found._asdict()))
 }
 """This family's wire formats by name."""

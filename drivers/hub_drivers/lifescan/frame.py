@@ -15,8 +15,9 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import crc16_ibm_3740, sum16
+from hub_drivers.codec.made import maker
 
 __all__ = [
     "FORMATS",
@@ -63,6 +64,9 @@ class Frame(NamedTuple):
     message: bytes
 
 
+_frame: Final = maker(Frame)
+
+
 class Count(NamedTuple):
     """How many records the meter holds."""
 
@@ -103,7 +107,7 @@ def decode_frame(data: bytes) -> Frame:
         raise DecodeError("frame")
     if crc16_ibm_3740(data[:-2]) != int.from_bytes(data[-2:], "little"):
         raise DecodeError("crc")
-    return Frame(data[2], data[3:-3])
+    return _frame((data[2], data[3:-3]))
 
 
 def record_request(number: int) -> bytes:
@@ -177,14 +181,13 @@ def decode_ultra2(body: str) -> Ultra2Result:
     return Ultra2Result(taken, int(found[8]), found[7] == "C", found[9] == "?")
 
 
-def _frame_fields(data: bytes) -> Mapping[str, Any]:
-    found = decode_frame(data)
+def _frame_fields(found: Frame) -> Mapping[str, Any]:
     return {"link": found.link, "message": found.message.hex()}
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "serial.lifescan.frame": _frame_fields,
-    "serial.onetouch_ultra2.checksum": lambda data: {"checksum16": sum16(data)},
-    "serial.onetouch_ultra2.line": lambda data: {"body": decode_line(data)},
+    "serial.lifescan.frame": Format(decode_frame, _frame_fields),
+    "serial.onetouch_ultra2.checksum": Format(sum16, lambda total: {"checksum16": total}),
+    "serial.onetouch_ultra2.line": Format(decode_line, lambda body: {"body": body}),
 }
 """This family's wire formats by name."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.oximetry import flag_implausible
 
 __all__ = ["FORMATS", "LONGEST", "Line", "decode", "measure"]
@@ -92,10 +92,9 @@ def measure(buffer: bytes, start: int) -> int:
     return size if size <= LONGEST and _LINE.match(buffer, start, end) else -size
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode(data)
+def _fields(found: Line) -> Mapping[str, Any]:
     return flag_implausible({**found._asdict(), "timestamp": found.timestamp and found.timestamp.isoformat()})
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"serial.masimo_ascii1": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"serial.masimo_ascii1": Format(decode, _fields)}
 """This family's wire formats by name."""

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
+from hub_drivers.codec.made import maker
 
 __all__ = ["FORMATS", "Frame", "decode", "decode_integer"]
 
 _KINDS: Final = {0x1B: "command", 0x01: "response"}
 _NUMBER: Final = re.compile(rb" *([+-]?\d{1,9})(?:\.\d*)? *")
-_HEX: Final = re.compile(rb"[0-9A-Fa-f]{2}")
 
 
 class Frame(NamedTuple):
@@ -27,6 +27,9 @@ class Frame(NamedTuple):
     kind: str
     code: int
     data: str
+
+
+_frame: Final = maker(Frame)
 
 
 def decode(data: bytes) -> Frame:
@@ -39,10 +42,9 @@ def decode(data: bytes) -> Frame:
         raise DecodeError("length")
     if data[0] not in _KINDS or data[-1] != 0x0D:
         raise DecodeError("frame")
-    told = data[-3:-1]
-    if not _HEX.fullmatch(told) or int(told, 16) != sum8(data[:-3]):
+    if data[-3:-1].upper() != b"%02X" % sum8(data[:-3]):
         raise DecodeError("checksum")
-    return Frame(_KINDS[data[0]], data[1], data[2:-3].decode("latin-1"))
+    return _frame((_KINDS[data[0]], data[1], data[2:-3].decode("latin-1")))
 
 
 def decode_integer(data: bytes) -> int:
@@ -58,7 +60,7 @@ def decode_integer(data: bytes) -> int:
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "serial.medibus.frame": lambda data: decode(data)._asdict(),
-    "serial.medibus.int": lambda data: {"int": decode_integer(data)},
+    "serial.medibus.frame": Format(decode, lambda found: found._asdict()),
+    "serial.medibus.int": Format(decode_integer, lambda number: {"int": number}),
 }
 """This family's wire formats by name."""

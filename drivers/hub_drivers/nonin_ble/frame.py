@@ -14,7 +14,8 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.number import hundredths, tenths
 from hub_drivers.codec.oximetry import flag_implausible
 
@@ -60,6 +61,9 @@ class Oximetry(NamedTuple):
     pulse_rate: int | None
 
 
+_oximetry: Final = maker(Oximetry)
+
+
 def decode(data: bytes) -> Oximetry:
     """Decode a value; what newer devices append is passed over.
 
@@ -71,13 +75,15 @@ def decode(data: bytes) -> Oximetry:
     length, status, battery, pai, counter, spo2, rate = _LAYOUT.unpack_from(data)
     if length != len(data):
         raise DecodeError("length")
-    return Oximetry(
-        status,
-        tenths(battery),
-        hundredths(pai),
-        counter,
-        None if spo2 == 127 else spo2,
-        None if rate == 511 else rate,
+    return _oximetry(
+        (
+            status,
+            tenths(battery),
+            hundredths(pai),
+            counter,
+            None if spo2 == 127 else spo2,
+            None if rate == 511 else rate,
+        )
     )
 
 
@@ -86,8 +92,7 @@ def status_names(status: int) -> list[str]:
     return [name for bit, name in _NAMES if status & bit]
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode(data)
+def _fields(found: Oximetry) -> Mapping[str, Any]:
     return flag_implausible({**found._asdict(), "status": status_names(found.status)})
 
 
@@ -97,5 +102,8 @@ def _control_fields(data: bytes) -> Mapping[str, Any]:
     return {"command": data.hex()}
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.nonin_control": _control_fields, "ble.nonin_nco": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "ble.nonin_control": _control_fields,
+    "ble.nonin_nco": Format(decode, _fields),
+}
 """This family's wire formats by name."""

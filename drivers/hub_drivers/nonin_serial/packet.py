@@ -8,10 +8,13 @@ Source: "Nonin 9560 Bluetooth Specification" (mattjlewis/NoninPulseOx, in the re
 status bit 7, the sum of the four bytes before it in the last one, and a sync bit on the first frame of 25 only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
+from hub_agent.registry import Format, FormatDecoder
+from hub_drivers.codec.made import maker
 
 __all__ = [
     "PACKET_SIZE",
@@ -41,7 +44,8 @@ RED: Final = 0x04
 _COLOURS: Final = {0: None, GREEN: "green", RED: "red", PERFUSION: "yellow"}
 _STARTS: Final = b"\x01" * FRAMES
 _SYNC_BITS: Final = bytes(value & (ALWAYS | SYNC) for value in range(256))
-_IN_STEP: Final = bytes((ALWAYS,)) * (FRAMES - 1)
+_FRAME: Final = Struct("5B")
+_STEPS: Final = bytes((ALWAYS | SYNC,)) + bytes((ALWAYS,)) * (FRAMES - 1)
 
 
 class Frame(NamedTuple):
@@ -93,6 +97,12 @@ class Packet(NamedTuple):
     pleth: tuple[int, ...]
 
 
+_frame: Final = maker(Frame)
+
+
+_made: Final = maker(Packet)
+
+
 def decode_frame(data: bytes) -> Frame:
     """Decode one frame of data format 2.
 
@@ -106,15 +116,17 @@ def decode_frame(data: bytes) -> Frame:
         raise DecodeError("sync")
     if sum(data[:4]) & 0xFF != data[4]:
         raise DecodeError("checksum")
-    return Frame(
-        bool(status & SYNC),
-        _COLOURS[status & PERFUSION],
-        bool(status & ALARM),
-        bool(status & OUT_OF_TRACK),
-        bool(status & ARTEFACT),
-        bool(status & DISCONNECTED),
-        data[2],
-        data[3],
+    return _frame(
+        (
+            bool(status & SYNC),
+            _COLOURS[status & PERFUSION],
+            bool(status & ALARM),
+            bool(status & OUT_OF_TRACK),
+            bool(status & ARTEFACT),
+            bool(status & DISCONNECTED),
+            data[2],
+            data[3],
+        )
     )
 
 
@@ -135,30 +147,41 @@ def _packet(status: bytes, floats: bytes, pleth: tuple[int, ...]) -> Packet:
     union = 0
     for byte in status:
         union |= byte
-    return Packet(
-        rate(floats[0], floats[1]),
-        saturation(floats[2]),
-        floats[3],
-        (floats[5] & 0x7F) << 7 | floats[6] & 0x7F,
-        floats[7],
-        saturation(floats[8]),
-        saturation(floats[9]),
-        saturation(floats[10]),
-        rate(floats[13], floats[14]),
-        saturation(floats[15]),
-        saturation(floats[16]),
-        rate(floats[19], floats[20]),
-        rate(floats[21], floats[22]),
-        union,
-        pleth,
+    return _made(
+        (
+            rate(floats[0], floats[1]),
+            saturation(floats[2]),
+            floats[3],
+            (floats[5] & 0x7F) << 7 | floats[6] & 0x7F,
+            floats[7],
+            saturation(floats[8]),
+            saturation(floats[9]),
+            saturation(floats[10]),
+            rate(floats[13], floats[14]),
+            saturation(floats[15]),
+            saturation(floats[16]),
+            rate(floats[19], floats[20]),
+            rate(floats[21], floats[22]),
+            union,
+            pleth,
+        )
     )
 
 
+def _sums_are_right(data: bytes) -> bool:
+    """Check each frame of whole ones; the beginning of one has no sum yet."""
+    if len(data) < SIZE:
+        return True
+    for first, second, third, fourth, total in _FRAME.iter_unpack(data):
+        if (first + second + third + fourth) & 0xFF != total:
+            return False
+    return True
+
+
 def _check(data: bytes, status: bytes) -> None:
-    for at in range(0, PACKET_SIZE, SIZE):
-        if sum(data[at : at + 4]) & 0xFF != data[at + 4]:
-            raise DecodeError("checksum")
-    if status[0] & (ALWAYS | SYNC) != ALWAYS | SYNC or status[1:].translate(_SYNC_BITS) != _IN_STEP:
+    if not _sums_are_right(data):
+        raise DecodeError("checksum")
+    if status.translate(_SYNC_BITS) != _STEPS:
         raise DecodeError("sync")
 
 
@@ -194,18 +217,14 @@ def decode_packet7(data: bytes) -> Packet:
 
 
 def _measure(buffer: bytes, start: int, status_at: int) -> int:
-    """Go on from frame to frame while each is valid and only the first one has the sync bit."""
-    wanted = ALWAYS | SYNC
-    for frame in range(start, min(start + PACKET_SIZE, len(buffer)), SIZE):
-        piece = buffer[frame : frame + SIZE]
-        if len(piece) > status_at and piece[status_at] & (ALWAYS | SYNC) != wanted:
-            return -1
-        if len(piece) < SIZE:
-            return 0
-        if sum(piece[:4]) & 0xFF != piece[4]:
-            return -1
-        wanted = ALWAYS
-    return PACKET_SIZE if len(buffer) - start >= PACKET_SIZE else 0
+    """Follow the sync bits, only the first frame's being set, and the first sum; add up all once they are there."""
+    packet = buffer[start : start + PACKET_SIZE]
+    steps = packet[status_at::SIZE].translate(_SYNC_BITS)
+    if not _STEPS.startswith(steps) or not _sums_are_right(packet[:SIZE]):
+        return -1
+    if len(packet) < PACKET_SIZE:
+        return 0
+    return PACKET_SIZE if _sums_are_right(packet) else -1
 
 
 def measure_packet2(buffer: bytes, start: int) -> int:
@@ -213,7 +232,7 @@ def measure_packet2(buffer: bytes, start: int) -> int:
     if buffer[start] != 1:
         found = buffer.find(1, start)
         return start - (found if found >= 0 else len(buffer))
-    if any(byte != 1 for byte in buffer[start : start + PACKET_SIZE : SIZE]):
+    if not _STARTS.startswith(buffer[start : start + PACKET_SIZE : SIZE]):
         return -1
     return _measure(buffer, start, 1)
 
@@ -223,18 +242,15 @@ def measure_packet7(buffer: bytes, start: int) -> int:
     return _measure(buffer, start, 0)
 
 
-def _packet_fields(decode: Callable[[bytes], Packet]) -> Callable[[bytes], Mapping[str, Any]]:
-    def fields(data: bytes) -> Mapping[str, Any]:
-        found = decode(data)._asdict()
-        del found["status"], found["pleth"]
-        return found
-
-    return fields
+def _packet_fields(packet: Packet) -> Mapping[str, Any]:
+    found = packet._asdict()
+    del found["status"], found["pleth"]
+    return found
 
 
-FORMATS: Final[Mapping[str, Callable[[bytes], Mapping[str, Any]]]] = {
-    "serial.nonin.df2.frame": lambda data: decode_frame(data)._asdict(),
-    "serial.nonin.df2.packet": _packet_fields(decode_packet2),
-    "serial.nonin.df7.packet": _packet_fields(decode_packet7),
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "serial.nonin.df2.frame": Format(decode_frame, lambda found: found._asdict()),
+    "serial.nonin.df2.packet": Format(decode_packet2, _packet_fields),
+    "serial.nonin.df7.packet": Format(decode_packet7, _packet_fields),
 }
 """This module's wire formats by name."""

@@ -7,12 +7,14 @@ Source: "Nonin 9560 Bluetooth Specification" (mattjlewis/NoninPulseOx, in the re
 and Xpod is format 8 without its last byte; no public document that we read says so in full.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
+from hub_drivers.codec.made import maker
 from hub_drivers.nonin_serial.packet import rate, saturation
 
 __all__ = [
@@ -41,6 +43,7 @@ ETX: Final = 0x03
 SELECT_FORMAT: Final = 0x70
 SET_TIME: Final = 0x72
 
+_BCD: Final = {int(str(value), 16): value for value in range(100)}
 _SPOT_HEAD: Final = bytes((0x00, 0x02, 0x00, 0x0D))
 _SPOT_LEAST: Final = 14
 _SPOT_MOST: Final = 64  # "the data section is expandable": today it is 14 bytes
@@ -95,6 +98,9 @@ class Spot(NamedTuple):
     spo2: int | None
 
 
+_spot: Final = maker(Spot)
+
+
 class Command(NamedTuple):
     """What the hub says: 02, opcode, length, data, 03."""
 
@@ -102,20 +108,25 @@ class Command(NamedTuple):
     data: bytes
 
 
+_made: Final = maker(Live)
+
+
 def _live(data: bytes, more: int) -> Live:
     status = data[0]
-    if not status & 0x80 or any(byte & 0x80 for byte in data[1:]):
+    if not status & 0x80 or not data[1:].isascii():
         raise DecodeError("sync")
-    return Live(
-        rate(status, data[1]),
-        saturation(data[2]),
-        bool(status & 0x20),
-        bool(status & 0x10),
-        bool(status & 0x08),
-        bool(status & 0x04),
-        bool(more & 0x20),
-        bool(more & 0x08),
-        bool(more & 0x01),
+    return _made(
+        (
+            rate(status, data[1]),
+            saturation(data[2]),
+            bool(status & 0x20),
+            bool(status & 0x10),
+            bool(status & 0x08),
+            bool(status & 0x04),
+            bool(more & 0x20),
+            bool(more & 0x08),
+            bool(more & 0x01),
+        )
     )
 
 
@@ -145,7 +156,7 @@ def _measure_live(buffer: bytes, start: int, size: int) -> int:
     if not buffer[start] & 0x80:
         return -1
     rest = buffer[start + 1 : start + size]
-    if any(byte & 0x80 for byte in rest):
+    if not rest.isascii():
         return -1
     return size if len(rest) == size - 1 else 0
 
@@ -162,11 +173,10 @@ def measure_df1(buffer: bytes, start: int) -> int:
 
 def _bcd_time(digits: bytes) -> datetime | None:
     """Read century, year, month, day, hour, minute and second, two decimal digits each."""
-    text = digits.hex()
     try:
-        month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(4, 14, 2))
-        return datetime(int(text[:4]), month, day, hour, minute, second)
-    except ValueError:
+        century, year, month, day, hour, minute, second = [_BCD[byte] for byte in digits]
+        return datetime(century * 100 + year, month, day, hour, minute, second)
+    except (KeyError, ValueError):
         return None
 
 
@@ -187,14 +197,16 @@ def decode_df13(data: bytes) -> Spot:
         raise DecodeError("checksum")
     status = int.from_bytes(content[8:10])
     hr = int.from_bytes(content[10:12])
-    return Spot(
-        _bcd_time(content[:7]),
-        bool(status & 0x0200),
-        bool(status & 0x0100),
-        bool(status & 0x0010),
-        bool(status & 0x0001),
-        None if hr == 511 else hr,
-        None if content[13] == 127 else content[13],
+    return _spot(
+        (
+            _bcd_time(content[:7]),
+            bool(status & 0x0200),
+            bool(status & 0x0100),
+            bool(status & 0x0010),
+            bool(status & 0x0001),
+            None if hr == 511 else hr,
+            None if content[13] == 127 else content[13],
+        )
     )
 
 
@@ -245,19 +257,17 @@ def set_time(local: datetime) -> bytes:
     )
 
 
-def _spot_fields(data: bytes) -> Mapping[str, Any]:
-    spot = decode_df13(data)
+def _spot_fields(spot: Spot) -> Mapping[str, Any]:
     return spot._asdict() | {"timestamp": spot.timestamp and spot.timestamp.isoformat()}
 
 
-def _command_fields(data: bytes) -> Mapping[str, Any]:
-    command = decode_command(data)
+def _command_fields(command: Command) -> Mapping[str, Any]:
     return {"opcode": command.opcode, "data": command.data.hex()}
 
 
-FORMATS: Final[Mapping[str, Callable[[bytes], Mapping[str, Any]]]] = {
-    "serial.nonin.cmd": _command_fields,
-    "serial.nonin.df13": _spot_fields,
-    "serial.nonin.df8": lambda data: decode_df8(data)._asdict(),
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "serial.nonin.cmd": Format(decode_command, _command_fields),
+    "serial.nonin.df13": Format(decode_df13, _spot_fields),
+    "serial.nonin.df8": Format(decode_df8, lambda found: found._asdict()),
 }
 """This module's wire formats by name."""

@@ -12,8 +12,9 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import xor8
+from hub_drivers.codec.made import maker
 
 __all__ = ["CLOSE", "FORMATS", "OPEN", "Assembler", "Frame", "decode", "read_request"]
 
@@ -48,6 +49,9 @@ class Frame(NamedTuple):
     result: int
 
 
+_frame: Final = maker(Frame)
+
+
 def decode(data: bytes) -> Frame:
     """Take a frame apart.
 
@@ -62,7 +66,7 @@ def decode(data: bytes) -> Frame:
     content = data[_HEAD.size : -2]
     if content and len(content) != size:
         raise DecodeError("length")
-    return Frame(kind, address, size, content, data[-2])
+    return _frame((kind, address, size, content, data[-2]))
 
 
 def read_request(address: int, size: int) -> bytes:
@@ -99,12 +103,11 @@ class Assembler:
         return b"".join(piece or b"" for piece in pieces)[: first[0]]
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode(data)
+def _fields(found: Frame) -> Mapping[str, Any]:
     if found.type == READ_REQUEST:
         return {"address": found.address, "size": found.size}
     return {"type": found.type, "address": found.address, "size": found.size, "data": found.data.hex()}
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.omron_eeprom.frame": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.omron_eeprom.frame": Format(decode, _fields)}
 """This module's wire formats by name."""

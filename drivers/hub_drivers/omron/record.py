@@ -9,15 +9,19 @@ pressures, and year and pulse. Seconds above 59 occur and are cut to 59. Layouts
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from struct import Struct
+from typing import Any, Final, NamedTuple
 
-from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
+from hub_drivers.codec.layout import fixed
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.pressure import implausible
 
 __all__ = ["FORMATS", "SIZE", "Layout", "Record", "decode_big", "decode_big_6232", "decode_little"]
 
-SIZE: Final = 14
+_LITTLE: Final = Struct("<BBBBHH6x")
+_BIG: Final = Struct(">BBBBHH6x")
+SIZE: Final = _LITTLE.size
 
 _HIGHEST_RAW: Final = 0xE1  # more is an empty slot
 _OFFSET: Final = 25
@@ -40,6 +44,9 @@ class Record(NamedTuple):
     movement: bool
 
 
+_made: Final = maker(Record)
+
+
 Layout = Callable[[bytes], Record | None]
 """Fourteen bytes → their record, None for an empty slot; DecodeError for another length."""
 
@@ -55,20 +62,14 @@ def _date(year: int, day_word: int, time_word: int) -> datetime | None:
 
 
 def _record(
-    data: bytes, places: tuple[int, int, int, int], order: Literal["little", "big"], *, swapped: bool
+    systolic: int, diastolic: int, pulse: int, year: int, day_word: int, time_word: int, *, swapped: bool = False
 ) -> Record | None:
-    """Read a record whose systolic, diastolic, pulse and year are at ``places``."""
-    if len(data) != SIZE:
-        raise DecodeError("length")
-    systolic, diastolic, pulse, year = (data[place] for place in places)
-    day_word = int.from_bytes(data[4:6], order)
-    time_word = int.from_bytes(data[6:8], order)
     if systolic > _HIGHEST_RAW or not (diastolic or pulse or year & 0x3F or day_word or time_word):
         return None
     high, low = day_word & 0x8000 != 0, day_word & 0x4000 != 0
     irregular, movement = (high, low) if swapped else (low, high)
     taken = _date(year, day_word, time_word)
-    return Record(systolic + _OFFSET, diastolic, pulse, taken, irregular, movement)
+    return _made((systolic + _OFFSET, diastolic, pulse, taken, irregular, movement))
 
 
 def decode_little(data: bytes) -> Record | None:
@@ -77,7 +78,7 @@ def decode_little(data: bytes) -> Record | None:
     Raises:
         DecodeError: not 14 bytes.
     """
-    return _record(data, (0, 1, 2, 3), "little", swapped=False)
+    return _record(*fixed(data, _LITTLE, "record"))
 
 
 def decode_big(data: bytes) -> Record | None:
@@ -86,7 +87,8 @@ def decode_big(data: bytes) -> Record | None:
     Raises:
         DecodeError: not 14 bytes.
     """
-    return _record(data, (1, 0, 3, 2), "big", swapped=False)
+    diastolic, systolic, year, pulse, day_word, time_word = fixed(data, _BIG, "record")
+    return _record(systolic, diastolic, pulse, year, day_word, time_word)
 
 
 def decode_big_6232(data: bytes) -> Record | None:
@@ -95,11 +97,11 @@ def decode_big_6232(data: bytes) -> Record | None:
     Raises:
         DecodeError: not 14 bytes.
     """
-    return _record(data, (1, 0, 3, 2), "big", swapped=True)
+    diastolic, systolic, year, pulse, day_word, time_word = fixed(data, _BIG, "record")
+    return _record(systolic, diastolic, pulse, year, day_word, time_word, swapped=True)
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode_little(data)
+def _fields(found: Record | None) -> Mapping[str, Any]:
     if found is None:
         return {"empty": True}
     fields: dict[str, Any] = {**found._asdict()}
@@ -110,5 +112,5 @@ def _fields(data: bytes) -> Mapping[str, Any]:
     return fields
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.omron_eeprom.record14_le": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.omron_eeprom.record14_le": Format(decode_little, _fields)}
 """This module's wire formats by name."""

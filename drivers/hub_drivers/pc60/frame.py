@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import crc8_maxim
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.number import tenths
 from hub_drivers.codec.oximetry import flag_implausible
 
@@ -38,6 +39,9 @@ class Frame(NamedTuple):
     payload: bytes
 
 
+_frame: Final = maker(Frame)
+
+
 class Param(NamedTuple):
     """Values, once a second.
 
@@ -56,6 +60,9 @@ class Param(NamedTuple):
     b6: int
 
 
+_param: Final = maker(Param)
+
+
 def decode_frame(data: bytes) -> Frame:
     """Take a frame apart.
 
@@ -70,7 +77,7 @@ def decode_frame(data: bytes) -> Frame:
         raise DecodeError("length")
     if crc8_maxim(data[:-1]) != data[-1]:
         raise DecodeError("crc")
-    return Frame(data[2], data[4], data[5:-1])
+    return _frame((data[2], data[4], data[5:-1]))
 
 
 def decode(found: Frame) -> Param | None:
@@ -84,7 +91,7 @@ def decode(found: Frame) -> Param | None:
     payload = found.payload
     if len(payload) < 6:
         raise DecodeError("length")
-    return Param(payload[0], payload[1] | payload[2] << 8, tenths(payload[3]), payload[4], payload[5])
+    return _param((payload[0], payload[1] | payload[2] << 8, tenths(payload[3]), payload[4], payload[5]))
 
 
 def decode_wave(found: Frame) -> tuple[int, ...] | None:
@@ -108,9 +115,13 @@ def measure(buffer: bytes, start: int) -> int:
     return size if crc8_maxim(found[:-1]) == found[-1] else -1
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
+def _decode(data: bytes) -> tuple[Frame, Param | None, tuple[int, ...] | None]:
     found = decode_frame(data)
-    values, samples = decode(found), decode_wave(found)
+    return found, decode(found), decode_wave(found)
+
+
+def _fields(decoded: tuple[Frame, Param | None, tuple[int, ...] | None]) -> Mapping[str, Any]:
+    found, values, samples = decoded
     if values is not None:
         return flag_implausible({"kind": "param", **values._asdict()})
     if samples is not None:
@@ -118,5 +129,8 @@ def _fields(data: bytes) -> Mapping[str, Any]:
     return {"kind": "other", "token": found.token, "type": found.type, "payload": found.payload.hex()}
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.pc60fw.frame": _fields, "serial.pc60.frame": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "ble.pc60fw.frame": Format(_decode, _fields),
+    "serial.pc60.frame": Format(_decode, _fields),
+}
 """This family's wire formats by name."""

@@ -13,7 +13,7 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 
 __all__ = ["FORMATS", "START_ECG", "Ecg", "decode_ecg", "refused"]
 
@@ -71,10 +71,9 @@ def refused(data: bytes) -> bool:
     return data[1] == START_ECG[0] and data[2] == _ECG and data[3] not in {0, _ALREADY}
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode_ecg(data)
+def _fields(found: Ecg) -> Mapping[str, Any]:
     return {**found._asdict(), "uv": list(found.uv)}
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.polar_pmd_ecg": _fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.polar_pmd_ecg": Format(decode_ecg, _fields)}
 """This family's wire formats by name."""

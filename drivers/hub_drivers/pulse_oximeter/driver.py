@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hub_agent import nomenclature as mdc
 from hub_agent.driver import Action, BleLink, Chunk, Driver, Emit, Match, Moment, Rejected, Session, sig_uuid
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Fields, Format, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
 from hub_drivers.battery.frame import reading as battery
 from hub_drivers.codec.options import flag
@@ -17,6 +17,8 @@ from hub_drivers.codec.plausibility import gated
 from hub_drivers.codec.steps import taken
 from hub_drivers.pulse_oximeter.frame import (
     STORED_SPOT_CHECK,
+    ContinuousFrame,
+    SpotFrame,
     continuous_fields,
     decode_continuous,
     decode_features,
@@ -102,18 +104,16 @@ DRIVER: Final = Driver(
 )
 
 
-def _continuous_fields(data: bytes) -> Fields:
-    frame = decode_continuous(data)
+def _continuous_fields(frame: ContinuousFrame) -> Fields:
     return gated(continuous_fields(frame), continuous(frame))
 
 
-def _spot_fields(data: bytes) -> Fields:
-    frame = decode_spot(data)
+def _spot_fields(frame: SpotFrame) -> Fields:
     return gated(spot_fields(frame), spot(frame))
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.2a5f": _continuous_fields,
-    "ble.2a5e": _spot_fields,
-    "ble.2a60": features_fields,
+    "ble.2a5f": Format(decode_continuous, _continuous_fields),
+    "ble.2a5e": Format(decode_spot, _spot_fields),
+    "ble.2a60": Format(decode_features, features_fields),
 }

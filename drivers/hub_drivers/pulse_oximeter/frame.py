@@ -10,6 +10,7 @@ from hub_agent.model import Quality
 from hub_agent.registry import Fields
 from hub_drivers.codec.bits import Bit, StatusWord
 from hub_drivers.codec.layout import Layout
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.medfloat import MedicalFloat, sfloat
 from hub_drivers.codec.sig_time import SigTime, read_date_time
 
@@ -62,6 +63,9 @@ class Pair(NamedTuple):
 
     spo2: MedicalFloat
     pulse_rate: MedicalFloat
+
+
+_averaged: Final = maker(Pair)
 
 
 class ContinuousFrame(NamedTuple):
@@ -122,8 +126,17 @@ class FeaturesFrame(NamedTuple):
     device_mask: int | None
 
 
+_features: Final = maker(FeaturesFrame)
+
+
+_continuous: Final = maker(ContinuousFrame)
+
+
+_spot: Final = maker(SpotFrame)
+
+
 def _pair(both: int | bytes) -> Pair | None:
-    return Pair(sfloat(both & 0xFFFF), sfloat(both >> 16)) if isinstance(both, int) else None
+    return _averaged((sfloat(both & 0xFFFF), sfloat(both >> 16))) if isinstance(both, int) else None
 
 
 def _word(raw: bytes) -> int | None:
@@ -137,14 +150,16 @@ def decode_continuous(data: bytes) -> ContinuousFrame:
         DecodeError: the length is not the one that the flags call for.
     """
     flags, spo2, rate, fast, slow, status, device, pai = _CONTINUOUS.unpack(data)
-    return ContinuousFrame(
-        sfloat(spo2),
-        sfloat(rate),
-        _pair(fast) if flags & 0x01 else None,
-        _pair(slow) if flags & 0x02 else None,
-        status if flags & 0x04 else None,
-        _word(device),
-        sfloat(pai) if flags & 0x10 else None,
+    return _continuous(
+        (
+            sfloat(spo2),
+            sfloat(rate),
+            _pair(fast) if flags & 0x01 else None,
+            _pair(slow) if flags & 0x02 else None,
+            status if flags & 0x04 else None,
+            _word(device),
+            sfloat(pai) if flags & 0x10 else None,
+        )
     )
 
 
@@ -155,14 +170,16 @@ def decode_spot(data: bytes) -> SpotFrame:
         DecodeError: the length is not the one that the flags call for, or the time is impossible.
     """
     flags, spo2, rate, time, status, device, pai = _SPOT.unpack(data)
-    return SpotFrame(
-        sfloat(spo2),
-        sfloat(rate),
-        read_date_time(time) if time else None,
-        status if flags & 0x02 else None,
-        _word(device),
-        sfloat(pai) if flags & 0x08 else None,
-        flags & 0x10 != 0,
+    return _spot(
+        (
+            sfloat(spo2),
+            sfloat(rate),
+            read_date_time(time) if time else None,
+            status if flags & 0x02 else None,
+            _word(device),
+            sfloat(pai) if flags & 0x08 else None,
+            flags & 0x10 != 0,
+        )
     )
 
 
@@ -173,7 +190,7 @@ def decode_features(data: bytes) -> FeaturesFrame:
         DecodeError: the length is not the one that the features call for.
     """
     features, measurement_mask, device_mask = _FEATURES.unpack(data)
-    return FeaturesFrame(features, measurement_mask if features & 0x01 else None, _word(device_mask))
+    return _features((features, measurement_mask if features & 0x01 else None, _word(device_mask)))
 
 
 def _status_fields(measurement_status: int | None, device_status: int | None) -> dict[str, list[str] | None]:
@@ -209,9 +226,8 @@ def spot_fields(frame: SpotFrame) -> Fields:
     }
 
 
-def features_fields(data: bytes) -> Fields:
+def features_fields(frame: FeaturesFrame) -> Fields:
     """Give the fields of ``ble.2a60``."""
-    frame = decode_features(data)
     return {
         "features": frame.features,
         "measurement_status_support": frame.measurement_mask,

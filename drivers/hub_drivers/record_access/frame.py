@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 from hub_agent.driver import sig_uuid
 from hub_agent.errors import DecodeError
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Fields, Format, FormatDecoder
+from hub_drivers.codec.made import maker
 
 CONTROL_POINT: Final = sig_uuid(0x2A52)
 
@@ -41,11 +42,17 @@ class CountAnswer(NamedTuple):
     records: int
 
 
+_count_answer: Final = maker(CountAnswer)
+
+
 class Answer(NamedTuple):
     """How a request ended: 1 success, 6 no records, everything else an error."""
 
     request: int
     code: int
+
+
+_answer: Final = maker(Answer)
 
 
 class Request(NamedTuple):
@@ -54,6 +61,9 @@ class Request(NamedTuple):
     opcode: int
     operator: int
     operand: bytes
+
+
+_request: Final = maker(Request)
 
 
 def decode(data: bytes) -> CountAnswer | Answer | Request:
@@ -67,21 +77,21 @@ def decode(data: bytes) -> CountAnswer | Answer | Request:
     opcode, operator = data[0], data[1]
     operand = data[2:]
     if opcode not in {COUNT_RESPONSE, RESPONSE}:
-        return Request(opcode, operator, operand)
+        return _request((opcode, operator, operand))
     if operator:
         raise DecodeError("record access: an answer with an operator")
     if opcode == RESPONSE:
         if len(operand) != 2:
             raise DecodeError(f"record access: an answer of {len(data)} bytes, not 4")
-        return Answer(operand[0], operand[1])
+        return _answer((operand[0], operand[1]))
     if len(operand) not in _COUNT_SIZES:
         raise DecodeError(f"record access: a count of {len(operand)} bytes")
-    return CountAnswer(int.from_bytes(operand, "little"))
+    return _count_answer((int.from_bytes(operand, "little"),))
 
 
-def fields(data: bytes) -> Fields:
+def fields(value: CountAnswer | Answer | Request) -> Fields:
     """Give the fields of ``ble.2a52``."""
-    match decode(data):
+    match value:
         case CountAnswer(records):
             return {"opcode": COUNT_RESPONSE, "count": records}
         case Answer(request, code):
@@ -90,4 +100,4 @@ def fields(data: bytes) -> Fields:
             return {"opcode": opcode, "operator": operator, "operand": operand.hex()}
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a52": fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {"ble.2a52": Format(decode, fields)}

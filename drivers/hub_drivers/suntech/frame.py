@@ -12,8 +12,9 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.pressure import implausible
 
 __all__ = [
@@ -50,10 +51,16 @@ class Answer(NamedTuple):
     letter: str
 
 
+_answer: Final = maker(Answer)
+
+
 class Cuff(NamedTuple):
     """Pressure in the cuff now, mmHg."""
 
     mmhg: int
+
+
+_cuff: Final = maker(Cuff)
 
 
 class Result(NamedTuple):
@@ -79,10 +86,16 @@ class Result(NamedTuple):
     error: int
 
 
+_result: Final = maker(Result)
+
+
 class Other(NamedTuple):
     """A frame of another length: a return code (6), module data (67)."""
 
     data: bytes
+
+
+_other: Final = maker(Other)
 
 
 def decode(data: bytes) -> Answer | Cuff | Result | Other:
@@ -98,10 +111,10 @@ def decode(data: bytes) -> Answer | Cuff | Result | Other:
     if sum8(data):
         raise DecodeError("checksum")
     if len(data) == 4:
-        return Answer(chr(data[2]))
+        return _answer((chr(data[2]),))
     if len(data) == 5:
-        return Cuff(data[2] | data[3] << 8)
-    return Result(*_RESULT.unpack(data)) if len(data) == _RESULT_SIZE else Other(data[2:-1])
+        return _cuff((data[2] | data[3] << 8,))
+    return _result(_RESULT.unpack(data)) if len(data) == _RESULT_SIZE else _other((data[2:-1],))
 
 
 def measure(buffer: bytes, start: int) -> int:
@@ -119,8 +132,7 @@ def measure(buffer: bytes, start: int) -> int:
     return -1 if sum8(found) else size
 
 
-def _fields(data: bytes) -> Mapping[str, Any]:
-    found = decode(data)
+def _fields(found: Answer | Cuff | Result | Other) -> Mapping[str, Any]:
     if isinstance(found, Answer):
         return {"ack": found.letter}
     if isinstance(found, Cuff):
@@ -143,5 +155,8 @@ def _command_fields(data: bytes) -> Mapping[str, Any]:
     return {"command": data.hex()}
 
 
-FORMATS: Final[Mapping[str, FormatDecoder]] = {"serial.suntech": _fields, "serial.suntech.cmd": _command_fields}
+FORMATS: Final[Mapping[str, FormatDecoder]] = {
+    "serial.suntech": Format(decode, _fields),
+    "serial.suntech.cmd": _command_fields,
+}
 """This family's wire formats by name."""

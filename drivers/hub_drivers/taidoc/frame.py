@@ -14,13 +14,13 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import sum8
 
 __all__ = ["FORMATS", "Frame", "decode_datetime", "decode_frame", "encode_frame"]
 
 _STX: Final = 0x51
-_DIRECTIONS: Final = {0xA3: "out", 0xA5: "in"}
+_DIRECTIONS: Final = (0xA3, 0xA5)
 
 
 class Frame(NamedTuple):
@@ -73,13 +73,12 @@ def decode_datetime(data: bytes) -> datetime:
         raise DecodeError("date") from None
 
 
-def _frame_fields(data: bytes) -> Mapping[str, Any]:
-    found = decode_frame(data)
-    return {"command": found.command, "direction": _DIRECTIONS[data[6]], "payload": found.payload.hex()}
+def _frame_fields(found: Frame) -> Mapping[str, Any]:
+    return {"command": found.command, "direction": "out" if found.outward else "in", "payload": found.payload.hex()}
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "serial.td42xx.datetime": lambda data: {"datetime": decode_datetime(data).isoformat()},
-    "serial.td42xx.frame": _frame_fields,
+    "serial.td42xx.datetime": Format(decode_datetime, lambda taken: {"datetime": taken.isoformat()}),
+    "serial.td42xx.frame": Format(decode_frame, _frame_fields),
 }
 """This family's wire formats by name."""

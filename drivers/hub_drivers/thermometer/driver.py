@@ -4,34 +4,30 @@ Owns: the driver ``gatt-thermometer`` and how its frames become readings.
 Never: takes apart bytes; ``frame`` does.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from hub_agent import nomenclature as mdc
 from hub_agent.driver import (
     Action,
     BleLink,
-    Chunk,
     Driver,
     Emit,
-    Finished,
     Match,
     Moment,
-    Rejected,
     Session,
     Wait,
     sig_uuid,
 )
 from hub_agent.model import Quality, Reading, ReadingClass
-from hub_agent.registry import Fields, FormatDecoder
+from hub_agent.registry import Fields, Format, FormatDecoder
 from hub_drivers.battery.frame import BATTERY_LEVEL
-from hub_drivers.battery.frame import reading as battery
 from hub_drivers.codec.medfloat import measured
 from hub_drivers.codec.plausibility import assess, gated
 from hub_drivers.codec.sig_time import dated
-from hub_drivers.codec.steps import taken
-from hub_drivers.current_time.clock import CLOCK_CHANNELS, OPTION, DeviceClock
+from hub_drivers.current_time.clock import OPTION, DeviceClock
 from hub_drivers.current_time.frame import CURRENT_TIME, DATE_TIME
+from hub_drivers.current_time.visit import Visit
 from hub_drivers.thermometer.frame import (
     TemperatureFrame,
     decode,
@@ -56,7 +52,7 @@ _SITES: Final = {
     9: mdc.TEMPERATURE_TYMPANIC,
 }
 _FIRST_S: Final = 60.0
-_QUIET_S: Final = 10.0
+_UNTIL_QUIET: Final = Wait(10.0)
 
 
 def reading(
@@ -79,52 +75,34 @@ def reading(
     return assess(cls, (temperature,), quality, time, stored=stored)
 
 
-class ThermometerSession:
-    """Sets the thermometer's clock, takes what it sends, and lets it go."""
+class _Thermometer:
+    """What one session knows: the clock, and where the device says that it measures."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._clock = DeviceClock(options)
+    def __init__(self, clock: DeviceClock) -> None:
+        self._clock = clock
         self._site: int | None = None
 
-    def opened(self, moment: Moment) -> Sequence[Action]:
-        """Set the clock first: A&D thermometers send nothing before."""
-        return (*self._clock.opened(moment), Wait(_FIRST_S))
+    def measured(self, data: bytes, moment: Moment) -> Iterator[Action]:
+        """Take a value of 2A1C."""
+        frame = decode(data)
+        yield Emit(reading(frame, site=self._site, stored=self._clock.old(dated(frame.time)[0], moment)))
+        yield _UNTIL_QUIET
 
-    def received(self, chunk: Chunk) -> Sequence[Action]:
-        """Decode, or reject with the decoder's reason."""
-        return taken(self._received(chunk), chunk.data)
+    def rising(self, data: bytes, _moment: Moment) -> Iterator[Action]:
+        """Take a value of 2A1E."""
+        yield Emit(reading(decode(data), ReadingClass.CONTINUOUS, site=self._site))
+        yield Wait(_FIRST_S)
 
-    def _received(self, chunk: Chunk) -> Iterator[Action]:
-        channel, data, moment = chunk
-        if channel == MEASUREMENT:
-            frame = decode(data)
-            yield Emit(reading(frame, site=self._site, stored=self._clock.old(dated(frame.time)[0], moment)))
-            yield Wait(_QUIET_S)
-        elif channel == INTERMEDIATE:
-            yield Emit(reading(decode(data), ReadingClass.CONTINUOUS, site=self._site))
-            yield Wait(_FIRST_S)
-        elif channel == SITE:
-            self._site = decode_site(data)
-        elif channel == BATTERY_LEVEL:
-            yield Emit(battery(data))
-        elif channel in CLOCK_CHANNELS:
-            yield from self._clock.told(channel, data, moment)
-        else:
-            yield Rejected("channel", data)
-
-    def silent(self, moment: Moment) -> Sequence[Action]:
-        """Let the thermometer sleep."""
-        del moment
-        return (Finished(),)
-
-    def command(self, name: str, moment: Moment) -> Sequence[Action]:
-        """Know no command."""
-        del name, moment
+    def placed(self, data: bytes, _moment: Moment) -> tuple[()]:
+        """Take a value of 2A1D."""
+        self._site = decode_site(data)
         return ()
 
 
 def _session(options: Mapping[str, Any]) -> Session:
-    return ThermometerSession(options)
+    clock = DeviceClock(options)
+    device = _Thermometer(clock)
+    return Visit(clock, {MEASUREMENT: device.measured, INTERMEDIATE: device.rising, SITE: device.placed}, _FIRST_S)
 
 
 DRIVER: Final = Driver(
@@ -153,14 +131,13 @@ DRIVER: Final = Driver(
 )
 
 
-def _fields(data: bytes) -> Fields:
-    frame = decode(data)
+def _fields(frame: TemperatureFrame) -> Fields:
     return gated(measurement_fields(frame), reading(frame))
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.2a1c": _fields,
-    "ble.2a1d": lambda data: {"value": decode_site(data)},
-    "ble.2a1e": _fields,
-    "ble.2a21": lambda data: {"interval_s": decode_interval(data)},
+    "ble.2a1c": Format(decode, _fields),
+    "ble.2a1d": Format(decode_site, lambda site: {"value": site}),
+    "ble.2a1e": Format(decode, _fields),
+    "ble.2a21": Format(decode_interval, lambda interval_s: {"interval_s": interval_s}),
 }

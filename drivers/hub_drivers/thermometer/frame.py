@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from hub_agent.registry import Fields
 from hub_drivers.codec.layout import Layout, fixed
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.medfloat import MedicalFloat, float32
 from hub_drivers.codec.sig_time import SigTime, read_date_time
 
@@ -34,6 +35,9 @@ class TemperatureFrame(NamedTuple):
     site: int | None
 
 
+_frame: Final = maker(TemperatureFrame)
+
+
 def decode(data: bytes) -> TemperatureFrame:
     """Take a value apart.
 
@@ -41,11 +45,13 @@ def decode(data: bytes) -> TemperatureFrame:
         DecodeError: the length is not the one that the flags call for, or the time is impossible.
     """
     flags, temperature, time, site = _LAYOUT.unpack(data)
-    return TemperatureFrame(
-        flags & 0x01 != 0,
-        float32(temperature),
-        read_date_time(time) if time else None,
-        site if flags & 0x04 else None,
+    return _frame(
+        (
+            flags & 0x01 != 0,
+            float32(temperature),
+            read_date_time(time) if time else None,
+            site if flags & 0x04 else None,
+        )
     )
 
 

@@ -12,8 +12,9 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from hub_agent.driver import DecodeError
-from hub_agent.registry import FormatDecoder
+from hub_agent.registry import Format, FormatDecoder
 from hub_drivers.codec.checksum import crc8_smbus
+from hub_drivers.codec.made import maker
 from hub_drivers.codec.oximetry import flag_implausible
 
 __all__ = [
@@ -56,6 +57,9 @@ class Frame(NamedTuple):
     payload: bytes
 
 
+_frame: Final = maker(Frame)
+
+
 class Live(NamedTuple):
     """The answer to READ_SENSORS (17).
 
@@ -78,6 +82,9 @@ class Live(NamedTuple):
     worn: bool
 
 
+_live: Final = maker(Live)
+
+
 class Realtime(NamedTuple):
     """The answer to REALTIME (1B); as :class:`Live`, with pleth samples, 125 a second, and a 16-bit rate."""
 
@@ -88,6 +95,9 @@ class Realtime(NamedTuple):
     pi_raw: int
     worn: bool
     wave: bytes
+
+
+_realtime: Final = maker(Realtime)
 
 
 def encode_request(code: int, payload: bytes = b"", block: int = 0) -> bytes:
@@ -111,7 +121,7 @@ def decode_frame(data: bytes) -> Frame:
         raise DecodeError("length")
     if crc8_smbus(data[:-1]) != data[-1]:
         raise DecodeError("crc")
-    return Frame(sync == REQUEST, code, block, data[_HEAD.size : -1])
+    return _frame((sync == REQUEST, code, block, data[_HEAD.size : -1]))
 
 
 def decode_live(payload: bytes) -> Live:
@@ -122,7 +132,7 @@ def decode_live(payload: bytes) -> Live:
     """
     if len(payload) < 12:
         raise DecodeError("length")
-    return Live(payload[0], payload[1], payload[7], payload[8], payload[9], payload[10], payload[11] != 0)
+    return _live((payload[0], payload[1], payload[7], payload[8], payload[9], payload[10], payload[11] != 0))
 
 
 def decode_realtime(payload: bytes) -> Realtime:
@@ -134,14 +144,16 @@ def decode_realtime(payload: bytes) -> Realtime:
     if len(payload) < 12:
         raise DecodeError("length")
     size = payload[10] | payload[11] << 8
-    return Realtime(
-        payload[0],
-        payload[1] | payload[2] << 8,
-        payload[3],
-        payload[4],
-        payload[5],
-        payload[6] == 1,
-        payload[12 : 12 + size],
+    return _realtime(
+        (
+            payload[0],
+            payload[1] | payload[2] << 8,
+            payload[3],
+            payload[4],
+            payload[5],
+            payload[6] == 1,
+            payload[12 : 12 + size],
+        )
     )
 
 
@@ -162,8 +174,7 @@ def measure(buffer: bytes, start: int) -> int:
     return size if crc8_smbus(found[:-1]) == found[-1] else -1
 
 
-def _frame_fields(data: bytes) -> Mapping[str, Any]:
-    found = decode_frame(data)
+def _frame_fields(found: Frame) -> Mapping[str, Any]:
     return {
         "dir": "request" if found.request else "response",
         "cmd_or_status": found.code,
@@ -172,14 +183,13 @@ def _frame_fields(data: bytes) -> Mapping[str, Any]:
     }
 
 
-def _realtime_fields(data: bytes) -> Mapping[str, Any]:
-    found = decode_realtime(data)
+def _realtime_fields(found: Realtime) -> Mapping[str, Any]:
     return flag_implausible({**found._asdict(), "wave": found.wave.hex()})
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {
-    "ble.viatom_oxy.cmd17_payload": lambda data: flag_implausible(decode_live(data)._asdict()),
-    "ble.viatom_oxy.cmd1b_payload": _realtime_fields,
-    "ble.viatom_oxy.frame": _frame_fields,
+    "ble.viatom_oxy.cmd17_payload": Format(decode_live, lambda found: flag_implausible(found._asdict())),
+    "ble.viatom_oxy.cmd1b_payload": Format(decode_realtime, _realtime_fields),
+    "ble.viatom_oxy.frame": Format(decode_frame, _frame_fields),
 }
 """This family's wire formats by name."""

@@ -12,7 +12,8 @@ from hub_agent import nomenclature as mdc
 from hub_agent.model import Absent, Measurement, Quality, Reading, ReadingClass
 from hub_agent.registry import Fields
 from hub_drivers.codec.layout import Layout
-from hub_drivers.codec.plausibility import assess, gated, unless_zero
+from hub_drivers.codec.made import maker
+from hub_drivers.codec.plausibility import amount, assess, gated
 from hub_drivers.codec.sig_time import SigTime, dated, read_date_time
 
 MEASURES: Final = frozenset({mdc.WEIGHT, mdc.BMI, mdc.HEIGHT})
@@ -48,6 +49,9 @@ class WeightFrame(NamedTuple):
     height: Decimal | None
 
 
+_frame: Final = maker(WeightFrame)
+
+
 def decode(data: bytes) -> WeightFrame:
     """Take a value apart.
 
@@ -56,13 +60,15 @@ def decode(data: bytes) -> WeightFrame:
     """
     flags, weight, time, user, body = _LAYOUT.unpack(data)
     imperial = flags & 0x01 != 0
-    return WeightFrame(
-        imperial,
-        None if weight == FAILED else weight * (LB if imperial else KG),
-        read_date_time(time) if time else None,
-        user if flags & 0x04 and user != _UNKNOWN_USER else None,
-        (body[0] | body[1] << 8) * TENTH if body else None,
-        (body[2] | body[3] << 8) * (INCH if imperial else METRE) if body else None,
+    return _frame(
+        (
+            imperial,
+            None if weight == FAILED else weight * (LB if imperial else KG),
+            read_date_time(time) if time else None,
+            user if flags & 0x04 and user != _UNKNOWN_USER else None,
+            (body[0] | body[1] << 8) * TENTH if body else None,
+            (body[2] | body[3] << 8) * (INCH if imperial else METRE) if body else None,
+        )
     )
 
 
@@ -74,21 +80,20 @@ def reading(frame: WeightFrame, *, stored: bool = False) -> Reading:
         weight = Measurement(mdc.WEIGHT, unit, None, Absent.ERROR)
         quality = Quality.INVALID
     else:
-        weight = unless_zero(Measurement(mdc.WEIGHT, unit, frame.weight))
+        weight = amount(mdc.WEIGHT, unit, frame.weight)
     measurements: tuple[Measurement, ...] = (weight,)
     if frame.bmi is not None:
-        measurements += (unless_zero(Measurement(mdc.BMI, "kg/m2", frame.bmi)),)
+        measurements += (amount(mdc.BMI, "kg/m2", frame.bmi),)
     if frame.height is not None:
-        measurements += (unless_zero(Measurement(mdc.HEIGHT, length, frame.height)),)
+        measurements += (amount(mdc.HEIGHT, length, frame.height),)
     time, unset = dated(frame.time)
     if unset:
         quality |= Quality.CLOCK_NOT_SET
     return assess(ReadingClass.EPISODIC, measurements, quality, time, stored=stored, user=frame.user)
 
 
-def fields(data: bytes) -> Fields:
+def fields(frame: WeightFrame) -> Fields:
     """Give the fields of ``ble.2a9d``."""
-    frame = decode(data)
     found: dict[str, Any] = {
         "unit": "lb" if frame.imperial else "kg",
         "weight": frame.weight,

@@ -1,6 +1,8 @@
 """Each checksum against the check value that the CRC catalogue prints for "123456789"."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub_drivers.codec import checksum
 
@@ -31,3 +33,13 @@ def test_nothing_has_the_start_value() -> None:
         0,
         0xFFFF,
     )
+
+
+@given(st.binary(max_size=64))
+def test_the_mirrored_crc_is_the_one_that_shifts_right(data: bytes) -> None:
+    crc = 0xFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x8408 if crc & 1 else 0)
+    assert checksum.crc16_mcrf4xx(data) == crc

@@ -20,7 +20,7 @@ def _size(flags: int) -> int:
 @given(st.binary(max_size=16))
 def test_exactly_the_length_that_the_flags_call_for(data: bytes) -> None:
     if data and len(data) == _size(data[0]):
-        assert LAYOUT.size(data) == len(data)
+        assert LAYOUT.size(data[0]) == len(data)
         flags, _head, number, raw, byte = LAYOUT.unpack(data)
         assert flags == data[0]
         assert [value != b"" for value in (number, raw, byte)] == [bool(flags & mask) for mask in SIZES]
