@@ -196,6 +196,7 @@ def replay(
     file: Annotated[Path, typer.Argument(metavar="CAPTURE", help="A capture file.")],
     driver: DriverOption = "",
     fill: Annotated[bool, typer.Option("--fill", help="Write the readings into the file, for you to review.")] = False,
+    refill: Annotated[bool, typer.Option("--refill", help="As --fill, also over readings that differ.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Play a capture to a driver and show its frames beside the readings they become. No device is needed.
@@ -220,8 +221,8 @@ def replay(
         for action in actions:
             if isinstance(action, Write):
                 screen.line(Frame(line.at_s, action.channel, action.data, "out"), ())
-    if fill:
-        fill_in(known, file)
+    if fill or refill:
+        fill_in(known, file, again=refill)
 
 
 @app.command()

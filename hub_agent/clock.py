@@ -24,6 +24,8 @@ _JUMP_NS: Final = 50_000_000
 """The wall clock has been set: ask anew how good it is, since setting it clears the kernel's word for it."""
 _NEVER_NS: Final = 4_102_444_800 * 10**9
 """The year 2100: no hub of this release sees it."""
+_NO_OFFSET: Final = timedelta()
+_MINUTE: Final = timedelta(minutes=1)
 _TIMESYNCD_MARK: Final = Path("/run/systemd/timesync/synchronized")
 """Touched at each successful synchronisation (systemd-timesyncd.service(8))."""
 _MARK_GOOD_S: Final = 3 * 3600.0
@@ -86,10 +88,11 @@ class SystemClock:
     def moment(self) -> Moment:
         """For drivers: local time only while the clock is synced."""
         stamp = self.stamp()
-        local = None
-        if stamp.clock is ClockState.SYNCED:
-            local = from_ns(stamp.wall_ns).astimezone(self._zone).replace(tzinfo=None)
-        return Moment(stamp.monotonic_ns / 1e9, local)
+        if stamp.clock is not ClockState.SYNCED:
+            return Moment(stamp.monotonic_ns / 1e9, None)
+        local = from_ns(stamp.wall_ns).astimezone(self._zone)
+        offset_min = (local.utcoffset() or _NO_OFFSET) // _MINUTE
+        return Moment(stamp.monotonic_ns / 1e9, local.replace(tzinfo=None), offset_min)
 
 
 class Floor:

@@ -12,7 +12,7 @@ a ``Write`` behind it is therefore a truthful "received".
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from hub_agent.errors import DecodeError
@@ -60,10 +60,17 @@ class Moment(NamedTuple):
     Attributes:
         monotonic_s: seconds on a clock that only goes forward; for durations.
         local: the home's wall clock, naive, for setting a device's clock; None while the hub's own is not good.
+        offset_min: of ``local`` from UTC.
     """
 
     monotonic_s: float
     local: datetime | None
+    offset_min: int = 0
+
+    @property
+    def utc(self) -> datetime | None:
+        """The same in UTC, as naive, for a device whose clock is in UTC."""
+        return None if self.local is None else self.local - timedelta(minutes=self.offset_min)
 
 
 class Chunk(NamedTuple):
@@ -182,6 +189,7 @@ class BleLink:
     Attributes:
         notify: characteristics to subscribe to, in order; what the device lacks is passed over, unless that is all.
         match: how it advertises.
+        streams: those of ``notify`` whose values are pieces of a byte stream; the others bring one message a value.
         read: characteristics read once after connecting, before ``opened``; their values come through ``received``.
         pairing: ``none``; ``bond`` (just works); ``passkey`` (the device shows six digits).
         hold: keep the connection; False for devices that are read and let go.
@@ -198,6 +206,7 @@ class BleLink:
     settle_s: float = 0.0
     open_before_subscribe: bool = False
     subscribe_gap_s: float = 0.0
+    streams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

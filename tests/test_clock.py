@@ -55,7 +55,10 @@ def test_drivers_get_the_home_s_local_time_only_from_a_good_clock() -> None:
     assert good.local.tzinfo is None
     away = good.local - SystemClock().now().replace(tzinfo=None)
     assert abs(away - timedelta(hours=5, minutes=30)) < timedelta(seconds=5)
-    assert SystemClock("Asia/Kolkata", synced=lambda: False).moment().local is None
+    assert good.offset_min == 330
+    assert good.utc == good.local - timedelta(hours=5, minutes=30)
+    poor = SystemClock("Asia/Kolkata", synced=lambda: False).moment()
+    assert (poor.local, poor.utc) == (None, None)
 
 
 def test_a_clock_of_1970_is_lifted_to_the_release() -> None:

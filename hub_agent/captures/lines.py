@@ -13,7 +13,7 @@ A capture is JSON lines (UTF-8), one thing a line, in the order it happened; bla
     {"at_s": 9.5, "event": "lost"}
 
 * The head comes first and may be left out, and so may each of its keys (``note`` is the fifth). ``local`` is the wall
-  clock at ``at_s`` 0; without it, the session knows none.
+  clock at ``at_s`` 0, with its offset from UTC (left out: none); without it, the session knows none.
 * ``at_s`` is seconds since the capture began and never goes back; left out, it is that of the line before.
 * ``channel`` is ``serial``, a full UUID, or the four digits of a Bluetooth SIG one. ``dir`` is ``in`` (from the device)
   when it is left out; ``out`` is what the hub sent, for people to read: a replay does not compare it.
@@ -94,7 +94,7 @@ class Head:
         source: the device, or where the bytes come from.
         note: anything else for people.
         options: of the device's configuration.
-        local: the wall clock at ``at_s`` 0, naive; None when unknown.
+        local: the wall clock at ``at_s`` 0, with its offset; naive where that is none; None when unknown.
     """
 
     driver: str = ""
@@ -120,8 +120,11 @@ class Capture:
 
     def moment(self, line: Line, began_s: float = 0.0) -> Moment:
         """Give the time of a line, with the capture's beginning at ``began_s`` of a monotonic clock."""
-        local = self.head.local
-        return Moment(began_s + line.at_s, None if local is None else local + timedelta(seconds=line.at_s))
+        if self.head.local is None:
+            return Moment(began_s + line.at_s, None)
+        local = self.head.local + timedelta(seconds=line.at_s)
+        offset_min = (local.utcoffset() or timedelta()) // timedelta(minutes=1)
+        return Moment(began_s + line.at_s, local.replace(tzinfo=None), offset_min)
 
     def connections(self) -> tuple[tuple[Line, ...], ...]:
         """Cut the lines into connections, each from its ``connected`` on."""

@@ -87,8 +87,6 @@ def _head(row: Mapping[str, Any]) -> Head:
             message = f"the head holds {', '.join(_HEAD_KEYS)}, each in its form; {key!r} is not"
             raise ValueError(message)  # noqa: TRY004 - the file's fault, not the caller's
     local = None if "local" not in row else datetime.fromisoformat(row["local"])
-    if local is not None and local.tzinfo is not None:
-        raise ValueError("'local' is the home's wall clock and has no offset")
     return Head(**{**row, "local": local})
 
 

@@ -13,6 +13,7 @@ from hub_agent.captures.lines import Capture, Frame, Line, capture_text
 from hub_agent.captures.parsing import load
 from hub_agent.captures.plain import Plain, plain
 from hub_agent.driver import Action, Chunk, Driver, Emit, Moment, Session
+from hub_agent.errors import ConfigError
 
 
 class Played(NamedTuple):
@@ -56,13 +57,25 @@ def _happen(session: Session, line: Line, chunk: Chunk | None, moment: Moment) -
             return ()
 
 
-def fill(driver: Driver, path: Path) -> None:
+def fill(driver: Driver, path: Path, *, again: bool = False) -> None:
     """Write into a capture file the readings that the driver makes of it today, for a person to review.
 
+    Args:
+        driver: reads it.
+        path: the file.
+        again: also over readings that are there and differ.
+
     Raises:
-        ConfigError: see :func:`hub_agent.captures.load`.
+        ConfigError: a line has other readings already, and not ``again``; or see :func:`hub_agent.captures.load`.
     """
     capture = load(path)
-    lines = tuple(played.line._replace(readings=played.readings) for played in play(driver, capture))
+    lines: list[Line] = []
+    for line, readings in ((played.line, played.readings) for played in play(driver, capture)):
+        if line.readings not in ((), readings) and not again:
+            raise ConfigError(
+                f"{path.name} at {line.at_s} s: the driver reads it differently now; nothing was written",
+                hint="look at both; --refill writes over what was reviewed",
+            )
+        lines.append(line._replace(readings=readings))
     head = capture.head if capture.head.driver else replace(capture.head, driver=driver.name)
-    path.write_text(capture_text(replace(capture, head=head, lines=lines)), encoding="utf-8")
+    path.write_text(capture_text(replace(capture, head=head, lines=tuple(lines))), encoding="utf-8")

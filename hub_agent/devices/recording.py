@@ -8,6 +8,7 @@ A call that raises is in the capture too: the line that breaks a driver is the o
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta, timezone
 from typing import Any, TextIO
 
 from hub_agent.captures import Frame, Head, Line, Turn, head_text, line_text, plain
@@ -49,7 +50,9 @@ class Recorder:
         if self._began_s is None:
             self._began_s = moment.monotonic_s
             if self._file is not None:
-                self._file.write(head_text(replace(self._head, local=moment.local)))
+                zone = timezone(timedelta(minutes=moment.offset_min))
+                local = None if moment.local is None else moment.local.replace(tzinfo=zone)
+                self._file.write(head_text(replace(self._head, local=local)))
         self._at_s = max(self._at_s, moment.monotonic_s - self._began_s)
         return self._at_s
 

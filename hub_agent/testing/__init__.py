@@ -10,10 +10,12 @@ In the package of a driver, this is the whole test::
     def test_conformance(check):
         check()
 
-The hub never imports it; it needs hypothesis, which comes with the checks' own run, not with the hub.
+:class:`Talk` is for tests of a dialogue. The hub never imports any of it; the checks need hypothesis, which does not
+come with the hub.
 """
 
 from hub_agent.testing.kit import Check, checks
 from hub_agent.testing.table import table_rows
+from hub_agent.testing.talk import Talk
 
-__all__ = ["Check", "checks", "table_rows"]
+__all__ = ["Check", "Talk", "checks", "table_rows"]

@@ -7,7 +7,7 @@ Never: says what the rules are; :mod:`~hub_agent.testing.rules` does. Imports hy
 import random
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -49,7 +49,6 @@ def checks(
     driver: Driver,
     captures: Path | str | None = None,
     readme: str | None = None,
-    streams: Iterable[str] = (),
     options: Mapping[str, Any] | None = None,
 ) -> tuple[Check, ...]:
     """List what a driver is held to.
@@ -58,7 +57,6 @@ def checks(
         driver: the driver.
         captures: a folder of capture files (see :mod:`hub_agent.captures`) with their golden readings.
         readme: the text of the table that must have a row for the driver.
-        streams: BLE channels whose values are pieces of a byte stream; a serial line always is one.
         options: of the device, for a driver that cannot do without; a capture brings its own.
     """
     if options is not None:
@@ -69,9 +67,8 @@ def checks(
         Check("any_bytes", partial(check_any_bytes, driver, known)),
         Check("bounded_state", partial(check_bounded_state, driver, known)),
     ]
-    piecewise = (SERIAL,) if isinstance(driver.link, SerialLink) else tuple(streams)
-    if piecewise:
-        found.append(Check("splitting", partial(check_splitting, driver, known, piecewise)))
+    if streams(driver):
+        found.append(Check("splitting", partial(check_splitting, driver, known)))
     found += [Check(f"golden-{capture.name}", partial(check_golden, driver, capture)) for capture in known]
     if readme is not None:
         found.append(Check("readme", partial(check_readme, driver, readme)))
@@ -90,6 +87,11 @@ def channels(driver: Driver) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*driver.link.notify, *driver.link.read)))
 
 
+def streams(driver: Driver) -> tuple[str, ...]:
+    """List the channels whose chunks are pieces of a byte stream."""
+    return (SERIAL,) if isinstance(driver.link, SerialLink) else driver.link.streams
+
+
 def _held(driver: Driver, actions: Iterable[Action]) -> list[Action]:
     """Hold every action; give them as a list."""
     known = list(actions)
@@ -106,7 +108,12 @@ def check_declaration(driver: Driver) -> None:
         hold(code in mdc.QUANTITIES, f"MDC code {code} is not in the nomenclature")
     for channel in channels(driver):
         hold(channel == SERIAL or UUID.fullmatch(channel), f"{channel!r} is no full lower-case UUID")
+    hold(set(streams(driver)) <= set(channels(driver)), "a stream is one of the channels that are subscribed to")
     hold(all(driver.options.values()), "an option without a description")
+    session = driver.session(driver.example)
+    _held(driver, session.opened(_NOW))
+    joins = any(getattr(thing, "joins_chunks", False) for thing in owned(session))
+    hold(streams(driver) or not joins, "the session joins chunks: name the channel in the link's streams")
     for name in driver.commands:
         session = driver.session(driver.example)
         _held(driver, session.opened(_NOW))
@@ -170,17 +177,17 @@ def check_any_bytes(driver: Driver, captures: Sequence[Capture] = ()) -> None:
     run_one()
 
 
-def check_splitting(driver: Driver, captures: Sequence[Capture], streams: Sequence[str]) -> None:
+def check_splitting(driver: Driver, captures: Sequence[Capture]) -> None:
     """However a stream is cut into chunks, the readings are the same."""
     from hypothesis import given, settings  # noqa: PLC0415
     from hypothesis import strategies as st  # noqa: PLC0415
 
     captured = [
         (channel, b"".join(frame.data for frame in _frames([capture]) if frame.channel == channel))
-        for channel in streams
+        for channel in streams(driver)
         for capture in captures
     ]
-    noise = st.tuples(st.sampled_from(list(streams)), st.binary(max_size=200))
+    noise = st.tuples(st.sampled_from(streams(driver)), st.binary(max_size=200))
     source = noise | st.sampled_from(captured) if captured else noise
 
     def read(channel: str, pieces: Iterable[bytes]) -> list[Any]:
@@ -237,14 +244,20 @@ def check_bounded_state(driver: Driver, captures: Sequence[Capture] = ()) -> Non
     hold(weights[1] - weights[0] <= _GROWTH, f"the session grew by {weights[1] - weights[0]} bytes")
 
 
-def weigh(thing: object, seen: set[int] | None = None) -> int:
+def weigh(thing: object) -> int:
     """Sum the bytes of an object and of what it owns; code is not counted."""
+    return sum(sys.getsizeof(each) for each in owned(thing))
+
+
+def owned(thing: object, seen: set[int] | None = None) -> Iterator[object]:
+    """Give an object and all that it owns, each once; code is not given."""
     seen = set() if seen is None else seen
     if id(thing) in seen or isinstance(
         thing, type | ModuleType | FunctionType | BuiltinFunctionType | MethodType | Driver
     ):
-        return 0
+        return
     seen.add(id(thing))
+    yield thing
     inside: list[object] = []
     if isinstance(thing, dict):
         inside += [*thing.keys(), *thing.values()]
@@ -254,4 +267,5 @@ def weigh(thing: object, seen: set[int] | None = None) -> int:
     for cls in type(thing).__mro__:
         names = cls.__dict__.get("__slots__", ())
         inside += [getattr(thing, name, None) for name in ((names,) if isinstance(names, str) else names)]
-    return sys.getsizeof(thing) + sum(weigh(each, seen) for each in inside)
+    for each in inside:
+        yield from owned(each, seen)

@@ -11,7 +11,7 @@ from typing import Final
 from hub_agent import nomenclature as mdc
 from hub_agent.contract import flaw
 from hub_agent.driver import SERIAL, Action, Driver, Emit, Finished, Read, Rejected, Wait, Warn, Write
-from hub_agent.model import Quality, Reading
+from hub_agent.model import Quality, Reading, ReadingClass
 
 UUID: Final = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 """A characteristic as drivers name it: in full, lower case."""
@@ -29,6 +29,10 @@ def check_reading(driver: Driver, reading: Reading) -> None:
     """Hold a reading to the model: declared codes, UCUM units, exact finite values, absence with its reason."""
     wrong = flaw(reading, driver.measures)
     hold(wrong is None, str(wrong))
+    hold(
+        reading.cls is ReadingClass.CONTINUOUS or {each.code for each in reading.measurements} != {mdc.BATTERY},
+        "a battery level by itself is of the continuous class; hub_drivers.battery.frame.reading makes it",
+    )
     for code, _unit, value, _absent in reading.measurements:
         if value is None:
             continue

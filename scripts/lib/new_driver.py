@@ -147,6 +147,11 @@ def test_its_captures_give_readings() -> None:
     assert _CAPTURES, "no capture yet: `hub-agent devices test` writes one, docs/driver-guide.md says how"
     for capture in _CAPTURES:
         assert any(played.readings for played in play(DRIVER, capture)), f"{{capture.name}} gives no reading yet"
+
+
+def test_nothing_of_the_stub_is_left() -> None:
+    assert "not decoded yet" not in DRIVER.quirks
+    assert DRIVER.title != "{name}"
 '''
 
 

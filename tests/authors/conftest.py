@@ -13,7 +13,7 @@ import pytest
 _ROOT: Final = Path(__file__).parent.parent.parent
 _BLOCK: Final = re.compile(r"^```\w+ (?P<path>[\w./-]+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
-collect_ignore = ["ox1"]  # a package of its own: test_foreign builds, installs and tests it
+collect_ignore = ["halo2", "ox1"]  # packages of their own: test_foreign builds, installs and tests them
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Install = Callable[[Path], Run]

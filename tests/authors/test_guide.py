@@ -23,11 +23,11 @@ _COMMAND: Final = re.compile(r"^\$ hub-agent (.*)$", re.MULTILINE)
 
 
 @pytest.fixture
-def package(guide_package: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ModuleType, ModuleType]]:
+def package(guide_package: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ModuleType, ...]]:
     """The guide's modules, imported from its blocks."""
     monkeypatch.syspath_prepend(str(guide_package))
     try:
-        yield importlib.import_module("example_et1.driver"), importlib.import_module("example_et1.stream")
+        yield tuple(importlib.import_module(f"example_et1.{name}") for name in ("driver", "stream", "talk"))
     finally:
         for name in [name for name in sys.modules if name.split(".")[0] == "example_et1"]:
             del sys.modules[name]
@@ -42,11 +42,11 @@ def test_the_blocks_make_the_files_that_the_guide_lists(guide: str, guide_packag
         assert any(path == name or (name.endswith("/") and path.startswith(name)) for path in made), name
 
 
-def test_the_driver_keeps_the_rules(guide_package: Path, package: tuple[ModuleType, ModuleType]) -> None:
+def test_the_driver_keeps_the_rules(guide_package: Path, package: tuple[ModuleType, ...]) -> None:
     readme = (guide_package / "README.md").read_text()
     capture = guide_package / "tests/captures/sheet.jsonl"
     fill(package[0].DRIVER, capture)
-    for module, captures in ((package[0], capture.parent), (package[1], None)):
+    for module, captures in zip(package, (capture.parent, None, None), strict=True):
         for check in checks(module.DRIVER, captures=captures, readme=readme):
             check()
     (low,) = load(capture).lines[3].readings
@@ -54,7 +54,7 @@ def test_the_driver_keeps_the_rules(guide_package: Path, package: tuple[ModuleTy
 
 
 def test_the_replay_looks_as_the_guide_shows_it(
-    guide: str, guide_package: Path, package: tuple[ModuleType, ModuleType]
+    guide: str, guide_package: Path, package: tuple[ModuleType, ...]
 ) -> None:
     shown: list[str] = []
     screen = Screen(shown.append, as_json=False, width=7)
@@ -65,7 +65,7 @@ def test_the_replay_looks_as_the_guide_shows_it(
     assert [" ".join(line.split()) for line in block[1].splitlines()] == [" ".join(line.split()) for line in shown]
 
 
-def test_the_stream_starts_and_starts_again(package: tuple[ModuleType, ModuleType]) -> None:
+def test_the_stream_starts_and_starts_again(package: tuple[ModuleType, ...]) -> None:
     session = package[1].DRIVER.session({})
     start: list[Action] = list(session.opened(Moment(0.0, None)))
     assert start == list(session.silent(Moment(5.0, None)))
@@ -97,7 +97,7 @@ def test_every_quality_of_the_guide_exists(guide: str) -> None:
     }  # fmt: skip
 
 
-def test_every_check_of_the_kit_is_explained(guide: str, package: tuple[ModuleType, ModuleType]) -> None:
+def test_every_check_of_the_kit_is_explained(guide: str, package: tuple[ModuleType, ...]) -> None:
     for check in checks(package[1].DRIVER, readme=""):
         assert f"| `{check}` |" in guide
 
@@ -108,9 +108,9 @@ def test_the_package_of_the_guide_is_built_installed_found_and_held(guide_packag
     listed = run("hub_agent", "drivers", "--json")
     assert listed.returncode == 0, listed.stderr
     names = {row["driver"] for row in json.loads(listed.stdout)["drivers"]}
-    assert {"example-et1", "example-et1-serial"} <= names
+    assert {"example-et1", "example-et1-serial", "example-et2"} <= names
     filled = run("hub_agent", "devices", "replay", "tests/captures/sheet.jsonl", "--fill")
     assert filled.returncode == 0, filled.stderr
     held = run("pytest", "-q", "-p", "no:cacheprovider", "tests")
     assert held.returncode == 0, held.stdout
-    assert "10 passed" in held.stdout
+    assert "15 passed" in held.stdout

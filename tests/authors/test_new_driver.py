@@ -63,8 +63,9 @@ def test_the_stub_keeps_the_rules_and_its_test_says_what_is_missing(tree: Path, 
         check=False,
     )
     kit = 4 if link == "serial" else 3
-    assert f"1 failed, {kit + 1} passed" in done.stdout, done.stdout
+    assert f"2 failed, {kit + 1} passed" in done.stdout, done.stdout
     assert "no capture yet" in done.stdout
+    assert "nothing_of_the_stub_is_left" in done.stdout
 
 
 @pytest.mark.parametrize("link", ["ble", "serial"])

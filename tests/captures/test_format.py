@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from hub_agent.captures import (
     load_folder,
     parse,
 )
-from hub_agent.driver import SERIAL, sig_uuid
+from hub_agent.driver import SERIAL, Moment, sig_uuid
 from hub_agent.errors import ConfigError
 
 HEART_RATE = sig_uuid(0x2A37)
@@ -46,7 +46,7 @@ HEADS = st.builds(
     st.text(max_size=5),
     NOTES,
     st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=4), max_size=2),
-    st.none() | st.datetimes(),
+    st.none() | st.datetimes() | st.datetimes(timezones=st.just(timezone(timedelta(hours=-2, minutes=-30)))),
 )
 
 
@@ -128,7 +128,7 @@ def test_a_line_of_another_format_is_refused_with_file_line_and_reason(row: str,
         '{"options": []}',
         '{"source": 1}',
         '{"local": "yesterday"}',
-        '{"local": "2026-11-22T08:00:00+01:00"}',
+        '{"local": "08:00:00"}',
     ],
 )
 def test_a_head_of_another_form_is_refused(head: str) -> None:
@@ -155,7 +155,15 @@ def test_what_may_be_left_out_is_filled_in() -> None:
         Frame(1.5, HEART_RATE, b"\x04\x4a"),
     )
     local = datetime(2026, 11, 22, 8, 0, 1, 500_000)  # noqa: DTZ001 - the home's wall clock
-    assert {capture.moment(line, 10.0) for line in capture.lines} == {(11.5, local)}
+    assert {capture.moment(line, 10.0) for line in capture.lines} == {Moment(11.5, local)}
+
+
+def test_an_offset_makes_utc() -> None:
+    capture = parse('{"local": "2026-11-22T08:00:00+01:00"}\n{"event": "opened", "at_s": 60}\n')
+    moment = capture.moment(capture.lines[-1])
+    assert (str(moment.local), moment.offset_min, str(moment.utc)) == (
+        "2026-11-22 08:01:00", 60, "2026-11-22 07:01:00"
+    )  # fmt: skip
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

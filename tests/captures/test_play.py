@@ -5,9 +5,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hub_agent import nomenclature as mdc
 from hub_agent.captures import fill, load, parse, play
 from hub_agent.driver import Action, Chunk, Driver, Emit, Moment, SerialLink, Wait, Write
+from hub_agent.errors import ConfigError
 from hub_agent.model import DeviceTime, Measurement, Reading, ReadingClass
 
 
@@ -74,3 +77,17 @@ def test_golden_readings_are_filled_in_and_nothing_else_changes(tmp_path: Path) 
     text = path.read_text()
     fill(ECHO, path)
     assert path.read_text() == text
+
+
+def test_what_was_reviewed_is_written_over_only_when_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    path.write_text(CAPTURE)
+    fill(ECHO, path)
+    reviewed = path.read_text()
+    other = reviewed.replace('{"start": 10}', '{"start": 11}')
+    path.write_text(other)
+    with pytest.raises(ConfigError, match=r"one\.jsonl at 0\.0 s: .* nothing was written"):
+        fill(ECHO, path)
+    assert path.read_text() == other
+    fill(ECHO, path, again=True)
+    assert path.read_text() == other.replace('"17"', '"18"').replace('"12"', '"13"').replace('"11"', '"12"')

@@ -1,6 +1,6 @@
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -64,7 +64,11 @@ def test_what_a_session_lives_through_is_a_capture_that_plays_the_same() -> None
     recorder.turned("lost", at(104.0))
 
     capture = parse(file.getvalue())
-    assert (capture.head.driver, capture.head.source, capture.head.local) == ("toy", "a test", LOCAL)
+    assert (capture.head.driver, capture.head.source, capture.head.local) == (
+        "toy",
+        "a test",
+        LOCAL.replace(tzinfo=UTC),
+    )
     assert [line.at_s for line in capture.lines] == [0.0, 0.5, 0.5, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0]
     assert [played.readings for played in play(DRIVER, capture)] == [line.readings for line in capture.lines]
     assert [line._replace(readings=()) for line, _actions in told] == [

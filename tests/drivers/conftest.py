@@ -8,7 +8,7 @@ import pytest
 from hub_agent.driver import SERIAL, Action, Chunk, Emit, Moment, Session
 from hub_agent.model import Reading
 
-LOCAL = datetime(2026, 11, 22, 13, 37, 42)  # noqa: DTZ001 - a device's clock
+LOCAL = datetime(2026, 11, 22, 13, 37, 42)
 
 Play = Callable[..., list[Action]]
 

@@ -13,7 +13,7 @@ from hub_drivers.blood_pressure.driver import CUFF_PRESSURE, DRIVER, MEASUREMENT
 from hub_drivers.blood_pressure.frame import feature_fields
 from hub_drivers.current_time.frame import DATE_TIME
 
-HOME = datetime(2026, 11, 22, 8, 30)  # noqa: DTZ001 - the home's wall clock
+HOME = datetime(2026, 11, 22, 8, 30)
 NOW = Moment(0.0, HOME)
 
 
@@ -37,7 +37,7 @@ def test_millimetres_of_mercury() -> None:
             Measurement(mdc.PULSE_RATE_NIBP, "/min", Decimal(72)),
         ),
         Quality.GOOD,
-        DeviceTime(datetime(2026, 11, 22, 8, 30, 5)),  # noqa: DTZ001 - a device's clock is naive
+        DeviceTime(datetime(2026, 11, 22, 8, 30, 5)),
         user=1,
     )
 

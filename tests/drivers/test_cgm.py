@@ -13,7 +13,7 @@ from hub_drivers.cgm.driver import DRIVER, FEATURE, MEASUREMENT, SESSION_START
 from hub_drivers.codec.checksum import crc16_mcrf4xx
 from hub_drivers.record_access.frame import CONTROL_POINT as RECORD_ACCESS
 
-HOME = datetime(2026, 11, 22, 8, 30)  # noqa: DTZ001 - the home's wall clock
+HOME = datetime(2026, 11, 22, 8, 30)
 NOW = Moment(0.0, HOME)
 ALL = [Write(RECORD_ACCESS, b"\x01\x01"), Wait(30.0)]
 
@@ -74,7 +74,7 @@ def test_time_is_the_session_s_start_and_the_offset() -> None:
     assert _feed(session, SESSION_START, "e20704180d08180804") == []
     assert list(session.opened(NOW)) == ALL
     (reading,) = _readings(_feed(session, MEASUREMENT, "060078002001"))
-    assert reading.measured == DeviceTime(datetime(2018, 4, 24, 17, 56, 24), 180)  # noqa: DTZ001 - a device's clock
+    assert reading.measured == DeviceTime(datetime(2018, 4, 24, 17, 56, 24), 180)
     assert reading.stored
     _feed(session, RECORD_ACCESS, "06000101")
     (live,) = _readings(_feed(session, MEASUREMENT, "060078002101"))

@@ -11,7 +11,7 @@ from hub_drivers.codec.sig_time import date_time
 from hub_drivers.current_time.clock import DeviceClock
 from hub_drivers.current_time.frame import CURRENT_TIME, DATE_TIME, decode, encode
 
-HOME = datetime(2026, 11, 22, 8, 30)  # noqa: DTZ001 - the home's wall clock
+HOME = datetime(2026, 11, 22, 8, 30)
 NOW = Moment(1000.0, HOME)
 BLIND = Moment(1000.0, None)
 SET_DATE_TIME = [Write(DATE_TIME, bytes.fromhex("ea070b16081e00")), Read(DATE_TIME)]

@@ -15,7 +15,7 @@ from hub_drivers.glucose.context import measurements
 from hub_drivers.glucose.driver import CONTEXT, DRIVER, MEASUREMENT
 from hub_drivers.record_access.frame import CONTROL_POINT
 
-HOME = datetime(2024, 3, 15, 14, 35)  # noqa: DTZ001 - the home's wall clock
+HOME = datetime(2024, 3, 15, 14, 35)
 NOW = Moment(0.0, HOME)
 TIME = "e807030f0e1e2d"
 ALONE = "020100" + TIME + "78b011"
@@ -47,7 +47,7 @@ def test_the_unit_that_people_use_exactly(data: str, unit: str, value: str) -> N
 def test_the_record_keeps_its_number_and_the_user_s_time() -> None:
     reading = _read("1b0400e407070e0b06055a0277b0f80000".replace("1b", "0b", 1))
     assert reading.record == 4
-    assert reading.measured == DeviceTime(datetime(2020, 7, 14, 21, 8, 5))  # noqa: DTZ001 - a device's clock is naive
+    assert reading.measured == DeviceTime(datetime(2020, 7, 14, 21, 8, 5))
     assert reading.stored
 
 

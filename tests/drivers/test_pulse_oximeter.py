@@ -83,7 +83,7 @@ def test_what_cannot_be_is_quarantined(data: str) -> None:
 def test_a_spot_check_keeps_its_time() -> None:
     reading = _read(SPOT_CHECK, "0162004800ea070b16081e05")
     assert reading.cls is ReadingClass.EPISODIC
-    assert reading.measured == DeviceTime(datetime(2026, 11, 22, 8, 30, 5))  # noqa: DTZ001 - a device's clock is naive
+    assert reading.measured == DeviceTime(datetime(2026, 11, 22, 8, 30, 5))
     assert not reading.stored
 
 

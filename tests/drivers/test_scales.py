@@ -15,7 +15,7 @@ from hub_drivers.codec.sig_time import date_time
 from hub_drivers.current_time.frame import CURRENT_TIME, encode
 from hub_drivers.user_data.consent import CONTROL_POINT
 
-HOME = datetime(2026, 11, 22, 8, 30)  # noqa: DTZ001 - the home's wall clock
+HOME = datetime(2026, 11, 22, 8, 30)
 NOW = Moment(0.0, HOME)
 
 

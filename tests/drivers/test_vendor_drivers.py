@@ -14,7 +14,7 @@ from hub_agent.model import Quality, Reading, ReadingClass
 from hub_agent.nomenclature import undeclared
 from hub_agent.registry import load_drivers
 
-NOW: Final = Moment(0.0, datetime(2026, 11, 22, 13, 37, 42))  # noqa: DTZ001 - a device's clock
+NOW: Final = Moment(0.0, datetime(2026, 11, 22, 13, 37, 42))
 NOTHING: Final[dict[str, Any]] = {}
 
 

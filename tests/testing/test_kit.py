@@ -1,5 +1,6 @@
 """The conformance kit finds what it is there to find."""
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -146,6 +147,33 @@ def test_a_decoder_that_takes_chunks_for_frames_is_found(tmp_path: Path) -> None
         _run(_serial(buffered=False), only="splitting", captures=tmp_path)
 
 
+def test_a_ble_channel_is_a_stream_where_the_link_says_so(tmp_path: Path) -> None:
+    _capture(tmp_path, {"channel": "fff1", "hex": b"one\nthree\nseven\n".hex()})
+    link = BleLink(notify=(CHANNEL,), match=Match(), streams=(CHANNEL,))
+    for buffered in (True, False):
+        driver = replace(_serial(buffered=buffered), link=link)
+        with contextlib.nullcontext() if buffered else pytest.raises(AssertionError, match="elsewhere"):
+            _run(driver, only="splitting", captures=tmp_path)
+
+
+def test_a_session_that_joins_chunks_of_a_channel_that_is_no_stream_is_found() -> None:
+    session = _Lines(buffered=True)
+    session.joins_chunks = True  # type: ignore[attr-defined]  # as the deframer that drivers use has
+    link = BleLink(notify=(CHANNEL,), match=Match())
+    with pytest.raises(AssertionError, match="streams"):
+        _run(replace(HONEST, session=lambda _options: session), only="declaration")
+    _run(replace(HONEST, link=replace(link, streams=(CHANNEL,)), session=lambda _options: session), only="declaration")
+
+
+def test_a_battery_level_of_the_wrong_class_is_found() -> None:
+    battery = Reading(ReadingClass.CONTINUOUS, (Measurement(mdc.BATTERY, "%", Decimal(80)),))
+    wrong = battery._replace(cls=ReadingClass.EPISODIC)
+    driver = replace(HONEST, measures=frozenset({mdc.BATTERY}))
+    _run(replace(driver, session=decode_only({CHANNEL: lambda _data: battery})), only="any_bytes")
+    with pytest.raises(AssertionError, match=r"hub_drivers\.battery"):
+        _run(replace(driver, session=decode_only({CHANNEL: lambda _data: wrong})), only="any_bytes")
+
+
 def test_a_session_that_grows_is_found() -> None:
     with pytest.raises(AssertionError, match="grew"):
         _run(replace(HONEST, session=lambda _options: _Hoarder()), only="bounded")
@@ -158,6 +186,7 @@ def test_a_session_that_grows_is_found() -> None:
         replace(HONEST, measures=frozenset()),
         replace(HONEST, measures=frozenset({Code(1)})),
         replace(HONEST, link=BleLink(notify=("2A37",), match=Match())),
+        replace(HONEST, link=BleLink(notify=(CHANNEL,), match=Match(), streams=(sig_uuid(0xFFF2),))),
         replace(HONEST, options={"speed": ""}),
     ],
 )

@@ -82,7 +82,7 @@ def _session(options: Mapping[str, Any]) -> Session:
 DRIVER: Final = Driver(
     name="berry-ble",
     title="Berry BM1000 (BerryMed) over BLE",
-    link=BleLink(notify=(STREAM,), match=Match(names=("BerryMed",), services=(SERVICE,))),
+    link=BleLink(notify=(STREAM,), match=Match(names=("BerryMed",), services=(SERVICE,)), streams=(STREAM,)),
     measures=frozenset((SPO2, PULSE_RATE_OXIMETER, PERFUSION_INDEX, BATTERY, PLETH)),
     session=_session,
     options={"waveform": "true to keep the pleth"},

@@ -87,6 +87,10 @@ def perfusion(value: Decimal | None, quality: Quality = _GOOD) -> Measurement:
     return Measurement(PERFUSION_INDEX, "%", value)
 
 
+def _without_perfusion(more: tuple[Measurement, ...], flags: int) -> tuple[Measurement, ...]:
+    return tuple(_NO_PERFUSION[_why(flags)] if each.code == PERFUSION_INDEX else each for each in more)
+
+
 def pleth(data: Sequence[int | None], period_s: Decimal) -> Reading:
     """Make the waveform reading of a block of pleth samples, in the device's own steps."""
     return Reading(ReadingClass.WAVEFORM, (), samples=(Samples(PLETH, "1", period_s, Decimal(1), tuple(data)),))
@@ -108,8 +112,8 @@ def oximetry(
     Args:
         spo2: as sent; None and 0 are absent.
         pulse_rate: as sent; None and 0 are absent.
-        quality: what the device says; both missing without a reason given is a search for a pulse.
-        more: measurements beside them, as they are.
+        quality: what the device says; both missing without a reason given is a search for a pulse, unless it is stored.
+        more: measurements beside them, as they are; but no perfusion index beside neither.
         cls: continuous unless it is a spot check.
         measured: the device's own time.
         record: the device's own record number.
@@ -117,7 +121,9 @@ def oximetry(
     """
     flags = int(quality)
     if not spo2 and not pulse_rate and not flags & _NO_VALUE:
-        flags |= _SEARCHING
+        if not stored:
+            flags |= _SEARCHING
+        more = _without_perfusion(more, flags)
     if flags & _NO_VALUE:
         spo2 = pulse_rate = None
     elif implausible(spo2, pulse_rate):

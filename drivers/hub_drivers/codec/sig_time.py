@@ -38,7 +38,7 @@ class SigTime(NamedTuple):
         if not (self.year and self.month and self.day):
             return None
         try:
-            return datetime(*self)  # noqa: DTZ001 - a device's wall clock has no zone
+            return datetime(*self)
         except ValueError:
             return None  # the 30th of February
 

@@ -38,7 +38,12 @@ class Deframer:
         measure: knows a frame when it sees one.
         longest: no frame has more bytes; what is kept waiting stays below it.
         answers: bytes that are answers (ACK, NAK) where they stand between frames.
+
+    Attributes:
+        joins_chunks: for the conformance kit: the driver's link has to say which of its channels are streams.
     """
+
+    joins_chunks: Final = True
 
     def __init__(self, measure: Measure, longest: int, answers: bytes = b"") -> None:
         self._measure = measure

@@ -53,7 +53,7 @@ def _session(options: Mapping[str, Any]) -> Session:
 DRIVER: Final = Driver(
     name="contec-cms50dbt",
     title="Contec CMS50D-BT",
-    link=BleLink(notify=(STREAM,), match=Match(names=("CMS50D-BT",))),
+    link=BleLink(notify=(STREAM,), match=Match(names=("CMS50D-BT",)), streams=(STREAM,)),
     measures=frozenset((SPO2, PULSE_RATE_OXIMETER)),
     session=_session,
     cadence_s=1.0,

@@ -217,7 +217,7 @@ def decode_start(date: Packet, time: Packet) -> datetime:
         raise DecodeError("type")
     _user, _segment, century, year, month, day = date.payload[:6]
     try:
-        return datetime(century * 100 + year, month, day, *time.payload[2:5])  # noqa: DTZ001 - it knows no zone
+        return datetime(century * 100 + year, month, day, *time.payload[2:5])
     except ValueError:
         raise DecodeError("date") from None
 

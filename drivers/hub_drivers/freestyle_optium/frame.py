@@ -36,7 +36,7 @@ def _date(month: bytes, *numbers: bytes) -> datetime | None:
     if name not in _MONTHS:
         return None
     try:
-        return datetime(year, _MONTHS.index(name) + 1, day, hour, minute, second)  # noqa: DTZ001 - the meter's clock
+        return datetime(year, _MONTHS.index(name) + 1, day, hour, minute, second)
     except ValueError:
         return None
 

@@ -37,7 +37,7 @@ def _session(options: Mapping[str, Any]) -> Session:
 DRIVER: Final = Driver(
     name="jks50f",
     title="JKS50F oximeters and clones",
-    link=BleLink(notify=(STREAM,), match=Match(names=("JKS50F",))),
+    link=BleLink(notify=(STREAM,), match=Match(names=("JKS50F",)), streams=(STREAM,)),
     measures=frozenset((SPO2, PULSE_RATE_OXIMETER, PERFUSION_INDEX)),
     session=_session,
     cadence_s=1.0,

@@ -49,7 +49,7 @@ _READ_RECORD: Final = b"\x05\x1f"
 _WELL: Final = b"\x05\x06"
 _COUNT: Final = b"\x05\x0f"
 _RESULT: Final = Struct("<2xII")
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - the meter counts seconds of its own local clock
+_EPOCH: Final = datetime(1970, 1, 1)
 _LINE: Final = re.compile(rb"([ -~]+) ([0-9A-F]{4})\r?\n?")
 _ULTRA2: Final = re.compile(
     r'P "[A-Z]{3}","(\d\d)/(\d\d)/(\d\d)","(\d\d):(\d\d):(\d\d)   ","([C ]) (\d{3})([? ])","[NBA]","\d\d", 00'
@@ -175,7 +175,7 @@ def decode_ultra2(body: str) -> Ultra2Result:
         raise DecodeError("record")
     month, day, year, hour, minute, second = map(int, found.groups()[:6])
     try:
-        taken = datetime(2000 + year, month, day, hour, minute, second)  # noqa: DTZ001 - the meter's clock
+        taken = datetime(2000 + year, month, day, hour, minute, second)
     except ValueError:
         taken = None
     return Ultra2Result(taken, int(found[8]), found[7] == "C", found[9] == "?")

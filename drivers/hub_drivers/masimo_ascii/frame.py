@@ -70,7 +70,7 @@ def decode(data: bytes) -> Line:
     if not pairs.keys() & {"SPO2", "BPM"}:
         raise DecodeError("keys")
     try:
-        timestamp = datetime(2000 + year, month, day, hour, minute, second)  # noqa: DTZ001 - it knows no zone
+        timestamp = datetime(2000 + year, month, day, hour, minute, second)
     except ValueError:
         timestamp = None
     return Line(

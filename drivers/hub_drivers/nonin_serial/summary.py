@@ -175,9 +175,7 @@ def _bcd_time(digits: bytes) -> datetime | None:
     """Read century, year, month, day, hour, minute and second, two decimal digits each."""
     try:
         century, year, month, day, hour, minute, second = [_BCD[byte] for byte in digits]
-        return datetime(  # noqa: DTZ001 - device clocks know no zone
-            century * 100 + year, month, day, hour, minute, second
-        )
+        return datetime(century * 100 + year, month, day, hour, minute, second)
     except (KeyError, ValueError):
         return None
 

@@ -54,7 +54,7 @@ Layout = Callable[[bytes], Record | None]
 def _date(year: int, day_word: int, time_word: int) -> datetime | None:
     minute, second = min(time_word >> 6 & 0x3F, 59), min(time_word & 0x3F, 59)
     try:
-        return datetime(  # noqa: DTZ001 - a cuff's clock knows no zone
+        return datetime(
             2000 + (year & 0x3F), day_word >> 10 & 0x0F, day_word >> 5 & 0x1F, day_word & 0x1F, minute, second
         )
     except ValueError:

@@ -65,7 +65,7 @@ _QUIRKS: Final = ("Bit 7 of a pleth sample marks a beat and is taken off.",)
 BLE: Final = Driver(
     name="pc60-ble",
     title="Viatom/Wellue PC-60FW",
-    link=BleLink(notify=(STREAM,), match=Match(names=("PC-60",), services=(UART,))),
+    link=BleLink(notify=(STREAM,), match=Match(names=("PC-60",), services=(UART,)), streams=(STREAM,)),
     measures=_MEASURES,
     session=lambda options: _over(STREAM, options),
     options=_OPTIONS,

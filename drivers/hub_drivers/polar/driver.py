@@ -38,7 +38,7 @@ DATA: Final = "fb005c82-02e7-f387-1cad-8acd2d8df0c8"
 
 _PERIOD_S: Final = Decimal("0.007692308")  # 130 samples a second
 _MICROVOLT: Final = Decimal(1)
-_EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - the strap's own clock knows no zone
+_EPOCH: Final = datetime(2000, 1, 1)
 _LATEST_NS: Final = 10**18 * 3  # within the century, whatever the bytes say
 
 

@@ -68,9 +68,7 @@ def decode_datetime(data: bytes) -> datetime:
         raise DecodeError("length")
     word = data[0] | data[1] << 8
     try:
-        return datetime(  # noqa: DTZ001 - the meter's clock knows no zone
-            2000 + (word >> 9), word >> 5 & 0x0F, word & 0x1F, data[3], data[2]
-        )
+        return datetime(2000 + (word >> 9), word >> 5 & 0x0F, word & 0x1F, data[3], data[2])
     except ValueError:
         raise DecodeError("date") from None
 

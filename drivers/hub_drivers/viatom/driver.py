@@ -158,7 +158,9 @@ DRIVER: Final = Driver(
     name="viatom-o2",
     title="Viatom/Wellue O2Ring, Checkme O2, WearO2, SleepU",
     link=BleLink(
-        notify=(NOTIFY,), match=Match(names=("O2Ring", "Checkme_O2", "CheckO2", "WearO2", "SleepU", "O2BAND"))
+        notify=(NOTIFY,),
+        match=Match(names=("O2Ring", "Checkme_O2", "CheckO2", "WearO2", "SleepU", "O2BAND")),
+        streams=(NOTIFY,),
     ),
     measures=frozenset((SPO2, PULSE_RATE_OXIMETER, PERFUSION_INDEX, BATTERY, PLETH)),
     session=_session,

@@ -36,6 +36,18 @@ def test_zero_is_none_and_both_missing_is_a_search(nothing: int | None) -> None:
     assert reading.quality == Quality.SEARCHING
 
 
+def test_perfusion_without_saturation_and_pulse_is_none_either() -> None:
+    reading = oximetry(None, 0, more=(perfusion(Decimal("0.00")), perfusion(None)))
+    assert {(each.value, each.absent) for each in reading.measurements} == {(None, Absent.UNKNOWN)}
+    assert reading.quality == Quality.SEARCHING
+
+
+def test_memory_does_not_search() -> None:
+    reading = oximetry(None, None, Quality.CLOCK_NOT_SET, stored=True)
+    assert {(each.value, each.absent) for each in reading.measurements} == {(None, Absent.UNKNOWN)}
+    assert reading.quality == Quality.CLOCK_NOT_SET
+
+
 def test_one_missing_is_no_search() -> None:
     reading = oximetry(97, None)
     assert [each.value for each in reading.measurements] == [97, None]

@@ -10,7 +10,7 @@ from hub_agent.errors import DecodeError
 from hub_drivers.codec.sig_time import SigTime, date_time, dst_offset_min, read_date_time, time_zone_min
 
 
-@given(st.datetimes(min_value=datetime(1582, 1, 1)))  # noqa: DTZ001 - a device's clock is naive
+@given(st.datetimes(min_value=datetime(1582, 1, 1)))
 def test_what_is_written_is_read(local: datetime) -> None:
     time = read_date_time(date_time(local))
     whole = local.replace(microsecond=0)

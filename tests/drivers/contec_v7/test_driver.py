@@ -13,7 +13,7 @@ from hub_drivers.contec_v7 import frame
 from hub_drivers.contec_v7.driver import DRIVER
 
 Readings = Callable[..., list[Reading]]
-LOCAL = datetime(2026, 11, 22, 13, 37, 42)  # noqa: DTZ001 - a device's clock
+LOCAL = datetime(2026, 11, 22, 13, 37, 42)
 START_LIVE = Write(SERIAL, bytes.fromhex("7d81a1808080808080"))
 
 

@@ -33,7 +33,7 @@ def test_reads_a_dump(play: Play) -> None:
     said = play(opened(), [data])
     one, high = [action.reading for action in said if isinstance(action, Emit)]
     assert one.measurements[0].value == 123
-    assert one.measured == DeviceTime(datetime(2013, 6, 10, 14, 26))  # noqa: DTZ001 - the meter's clock
+    assert one.measured == DeviceTime(datetime(2013, 6, 10, 14, 26))
     assert high.quality == Quality.OUT_OF_RANGE
     assert high.measurements[0].absent is Absent.POSITIVE_INFINITY
     assert said[-1] == Wait(60.0)

@@ -15,7 +15,7 @@ from hub_drivers.lifescan import ultra2, ultra_easy
 from hub_drivers.lifescan.frame import decode_frame, encode_frame
 
 NOW: Final = Moment(0.0, None)
-EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - the meter's clock
+EPOCH: Final = datetime(1970, 1, 1)
 
 
 class UltraEasy:
@@ -122,7 +122,7 @@ def test_ultra2_reads_a_dump(emitted: Callable[..., list[Reading]]) -> None:
     dump = line(HEADER.format(3)) + record("  105 ") + record("C 110 ") + record("  120?")
     one, control, damaged = emitted(session, [dump])
     assert one.measurements[0].value == 105
-    assert one.measured == DeviceTime(datetime(2013, 8, 3, 22, 12))  # noqa: DTZ001 - the meter's clock
+    assert one.measured == DeviceTime(datetime(2013, 8, 3, 22, 12))
     assert control.measurements[0].code == GLUCOSE_CONTROL
     assert control.quality == Quality.TEST
     assert damaged.quality == Quality.INVALID

@@ -22,7 +22,7 @@ def line(
 def test_values_with_the_devices_time(emitted: Readings) -> None:
     (reading,) = emitted(DRIVER.session({}), [line(exc="0000800")])
     assert [each.value for each in reading.measurements] == [98, 123, Decimal("0.55")]
-    assert reading.measured == DeviceTime(datetime(2016, 3, 17, 19, 19, 36))  # noqa: DTZ001 - the device's clock
+    assert reading.measured == DeviceTime(datetime(2016, 3, 17, 19, 19, 36))
     assert reading.quality == Quality.GOOD
 
 

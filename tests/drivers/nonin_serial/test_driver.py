@@ -16,7 +16,7 @@ from hub_agent.nomenclature import PLETH, PULSE_RATE_OXIMETER, SPO2
 from hub_drivers.nonin_serial.driver import DRIVER
 
 Readings = Callable[..., list[Reading]]
-LOCAL = datetime(2026, 11, 22, 13, 37, 42)  # noqa: DTZ001 - a device's clock
+LOCAL = datetime(2026, 11, 22, 13, 37, 42)
 NOW = Moment(0.0, LOCAL)
 
 

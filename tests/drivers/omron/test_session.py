@@ -17,7 +17,7 @@ from hub_drivers.omron.record import decode_big, decode_big_6232, decode_little
 from hub_drivers.omron.session import TX, UNLOCK
 
 NOW = Moment(0.0, None)
-TAKEN = datetime(2026, 11, 22, 13, 37, 42)  # noqa: DTZ001 - a cuff's clock
+TAKEN = datetime(2026, 11, 22, 13, 37, 42)
 KEY = "000102030405060708090a0b0c0d0e0f"
 ECHO = b"\x91\x00hubs"
 

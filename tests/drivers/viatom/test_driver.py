@@ -13,7 +13,7 @@ from hub_drivers.codec.checksum import crc8_smbus
 from hub_drivers.viatom.driver import DRIVER, NOTIFY, WRITE
 
 Play = Callable[..., list[Action]]
-NOW = Moment(0.0, datetime(2026, 11, 22, 13, 37, 42))  # noqa: DTZ001 - a device's clock
+NOW = Moment(0.0, datetime(2026, 11, 22, 13, 37, 42))
 POLL = Write(WRITE, bytes.fromhex("aa17e8000000001b"), response=False)
 
 

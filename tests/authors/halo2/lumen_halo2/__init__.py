@@ -1,0 +1,1 @@
+"""The Lumen Halo-2 oximeter."""
