@@ -20,7 +20,7 @@ from scripts.benchlib.peers.hub import Hub
 from scripts.benchlib.peers.node_red import NodeRed
 from scripts.benchlib.peers.setup import MissingError
 from scripts.benchlib.peers.thingsboard import ThingsBoard
-from scripts.benchlib.peers.trial import Amount, trial
+from scripts.benchlib.peers.trial import Amount, try_out
 from scripts.benchlib.site import HUB, site
 
 FULL: Final = Amount(home_s=30, busy_s=10, backlog=57_600, crash_s=4)
@@ -42,7 +42,7 @@ def measure(effort: Effort) -> Comparison:
         try:
             comparison.versions[candidate.name] = candidate.version()
             here = effort.scratch / f"{number}"
-            comparison.systems[candidate.name] = trial(candidate, here, amount)
+            comparison.systems[candidate.name] = try_out(candidate, here, amount)
             shutil.rmtree(here)
         except (MissingError, TimeoutError) as error:
             comparison.missing[candidate.name] = str(error)

@@ -23,6 +23,12 @@ port = "{port}"
 cadence_s = 600
 """
 
+_ALONE: Final = """
+[delivery]
+drain_spread_s = 0
+"""
+"""A hub alone need not wait for a fleet that comes back with it."""
+
 _WINDOW: Final = """
 [commit]
 continuous_s = {window_s}
@@ -47,9 +53,10 @@ class Hub:
         self._window_s = window_s
         self.name = "hub-agent" if window_s is None else f"hub-agent, window {window_s:g} s"
         self.settings = (
-            "as shipped: continuous readings are committed once a second"
+            "as shipped: continuous readings are committed once a second; but `delivery.drain_spread_s = 0`, since no"
+            " fleet comes back at the same time"
             if window_s is None
-            else f"`commit.continuous_s = {window_s:g}`"
+            else f"the same with `commit.continuous_s = {window_s:g}`"
         )
 
     def version(self) -> str:
@@ -64,6 +71,7 @@ class Hub:
         site.add_hubs([HUB])
         ports = [ground.here / f"tty-{name}" for name in DEVICES]
         rest = "".join(_DEVICE.format(name=name, port=port) for name, port in zip(DEVICES, ports, strict=True))
+        rest += _ALONE
         if self._window_s is not None:
             rest += _WINDOW.format(window_s=self._window_s)
         path, _ = site.config(port=ground.uplink_port, rest=rest)

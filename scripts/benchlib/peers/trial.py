@@ -212,7 +212,7 @@ class Trial:
         return tally(given, accepted, self.subscriber.arrivals())
 
 
-def trial(candidate: Candidate, here: Path, amount: Amount) -> Found:
+def try_out(candidate: Candidate, here: Path, amount: Amount) -> Found:
     """Try a candidate in an empty directory.
 
     Raises:
