@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any, Final
 
 from hub_agent import mqtt
@@ -86,7 +87,7 @@ async def _rising(
 ) -> list[Found]:
     steps: list[Found] = []
     for size in sizes:
-        hubs = prepared(built, [next(names) for _ in range(size)], _SECONDS)
+        hubs = await asyncio.to_thread(prepared, built, list(islice(names, size)), _SECONDS)
         try:
             found = await _said(built, link, hubs, size * _SECONDS * 8, 1.0)
         except DeliveryError:
@@ -140,7 +141,7 @@ def measure(effort: Effort) -> Fleet:
             mqtt.connect(_load(built)) as link,
         ):
             unused = iter(names)
-            back = prepared(built, [next(unused) for _ in range(_RETURNING)], _MINUTES, 60)
+            back = await asyncio.to_thread(prepared, built, list(islice(unused, _RETURNING)), _MINUTES, 60)
             with confirmations(built) as confirmed:
                 returned = await _said(built, link, back, _RETURNING * _MINUTES * 480, 0.01)
                 steps = await _rising(built, link, unused, sizes, table)
