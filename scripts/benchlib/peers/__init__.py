@@ -44,7 +44,7 @@ def measure(effort: Effort) -> Comparison:
             here = effort.scratch / f"{number}"
             comparison.systems[candidate.name] = try_out(candidate, here, amount)
             shutil.rmtree(here)
-        except (MissingError, TimeoutError) as error:
+        except (MissingError, OSError) as error:
             comparison.missing[candidate.name] = str(error)
             print(f"*** {candidate.name} CANNOT BE MEASURED: {error}", file=sys.stderr)
     _judge(comparison, effort)
