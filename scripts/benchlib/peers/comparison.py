@@ -37,7 +37,7 @@ class Line:
 def lines(amount: Amount) -> Sequence[Line]:
     """Give the rows."""
     home, busy, crash = amount.home, amount.busy, amount.crash
-    return (
+    everybody = (
         Line("start → first reading at the far end", ("start",), "s"),
         Line("8 devices at 1 Hz: CPU of one core", ("home cpu",), "%"),
         Line("the same: RSS", ("home rss",), "MiB"),
@@ -50,6 +50,11 @@ def lines(amount: Amount) -> Sequence[Line]:
         Line("the same: connected again after", ("reconnect",), "s"),
         Line("the same: drained at", ("drain",), "readings/s"),
         Line("the same: lost · twice", ("outage lost", "outage twice"), ""),
+    )
+    if not crash:
+        return everybody
+    return (
+        *everybody,
         Line(f"kill -9 while connected: lost · twice, of {crash:,}", ("online lost", "online twice"), ""),
         Line(f"kill -9 during an outage: lost · twice, of {crash:,}", ("offline lost", "offline twice"), ""),
     )

@@ -38,7 +38,7 @@ class Amount:
         home_s: eight devices at 1 Hz, for so long.
         busy_s: a hundred readings a second, for so long.
         backlog: readings given while the uplink is cut.
-        crash_s: a hundred readings a second, for so long before each kill.
+        crash_s: a hundred readings a second, for so long before each kill; 0: nothing is killed.
     """
 
     home_s: float
@@ -92,9 +92,10 @@ class Trial:
         self._home()
         self._busy()
         self._outage()
-        self._crash("online", online=True)
-        self._until_through()
-        self._crash("offline", online=False)
+        if self.amount.crash:
+            self._crash("online", online=True)
+            self._until_through()
+            self._crash("offline", online=False)
         return self.found
 
     def close(self) -> None:
@@ -103,7 +104,7 @@ class Trial:
             self._feed.close()
 
     def _numbers(self, count: int) -> range:
-        """Take the next numbers; the last device's is always the last of them, so that everyone's clock goes on."""
+        """Take the next numbers, beginning with the first device."""
         first = -(-self._next // len(DEVICES)) * len(DEVICES)
         self._next = first + count
         return range(first, self._next)
