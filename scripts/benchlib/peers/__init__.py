@@ -54,8 +54,8 @@ def measure(effort: Effort) -> Comparison:
 
 def _judge(comparison: Comparison, effort: Effort) -> None:
     ours, theirs = comparison.systems.get(_OURS.name), comparison.systems.get(_THEIRS.name)
-    if ours is None or theirs is None or "drain" not in theirs:
-        comparison.notes.append("**No target can be judged: one of the two systems is missing.**")
+    if ours is None or theirs is None or not ours.keys() & theirs.keys() >= {"drain", "home cpu"}:
+        comparison.notes.append("**No target can be judged: one of the two has no figure.**")
         return
     delivered = asyncio.run(_delivered(effort))
     cpu, drain = theirs["home cpu"], theirs["drain"]

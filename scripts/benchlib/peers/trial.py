@@ -24,7 +24,9 @@ BUSY_HZ: Final = 100.0
 _READY_S: Final = 90.0
 _WITHIN_S: Final = 120.0
 _PATIENCE_S: Final = 10.0
-"""Nothing new for so long (beside the time a start takes): nothing comes any more."""
+"""Nothing more for so long (beside the time a start takes): nothing comes any more."""
+_RECONNECTS_S: Final = 60.0
+"""Nothing at all for so long: nothing comes. Some wait longer before each new attempt to connect."""
 
 Found = dict[str, list[float]]
 """Values by the figure's key; several where it was taken several times."""
@@ -197,12 +199,12 @@ class Trial:
         self.feed.settle()
         accepted = {number for number in numbers if number in self.feed.accepted}
         end = time.perf_counter() + _WITHIN_S
-        patience_s = _PATIENCE_S + self._start_s
         count, changed = 0, time.perf_counter()
         while time.perf_counter() < end:
             time.sleep(0.2)
-            came = {arrival.number for arrival in self.subscriber.arrivals()}
-            if accepted <= came:
+            came = accepted.intersection(arrival.number for arrival in self.subscriber.arrivals())
+            patience_s = self._start_s + (_PATIENCE_S if came else _RECONNECTS_S)
+            if came == accepted:
                 time.sleep(0.5)  # for what comes again
                 break
             if len(came) > count:
