@@ -1,4 +1,4 @@
-"""The command: ``scripts/bench [AREA…] [--quick] [--json]``."""
+"""The command: ``scripts/bench [AREA…] [--quick] [--json] [--write]``, or with ``--peers`` instead of areas."""
 
 import argparse
 import json
@@ -37,11 +37,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--write", action="store_true", help="put the tables into docs/performance.md and docs/scale.md"
     )
-    parser.add_argument("--peers", action="store_true", help="instead, measure what one would take instead of the hub")
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="instead of areas, measure what one would take in place of the hub; sets it up; ten minutes",
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.areas) - set(AREAS)
     if unknown:
         parser.error(f"no such area: {', '.join(sorted(unknown))}; there are {', '.join(AREAS)}")
+    if arguments.peers and arguments.areas:
+        parser.error("--peers goes without areas")
     return arguments
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from scripts.benchlib.figures import Table
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +28,16 @@ class Effort:
         return full if not self.quick else (quick if quick is not None else max(1, full // 10))
 
 
-Measure = Callable[[Effort], Table]
+class Shown(Protocol):
+    """What a measurement gives: a table, or several."""
+
+    def markdown(self) -> str:
+        """Give it in Markdown, under a heading of the second level."""
+        ...
+
+    def plain(self) -> dict[str, Any]:
+        """Give it for programs."""
+        ...
+
+
+Measure = Callable[[Effort], Shown]

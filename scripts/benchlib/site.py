@@ -33,6 +33,8 @@ from tests.broker import NOC, Broker
 
 CLOCK: Final = SystemClock(synced=lambda: True)
 HUB: Final = "hub-bench"
+WATCHER: Final = "watcher"
+"""A client that may read what the NOC says to any hub."""
 
 _CONFIG: Final = """
 [hub]
@@ -165,6 +167,8 @@ async def site(here: Path, hubs: Sequence[str] = (HUB,), *, tls: bool = True) ->
     (here / "tls").mkdir()
     secure = Broker(here / "tls", persistence=False)
     secure.authority.issue(NOC)
+    with (secure.here / "acl").open("a", encoding="utf-8") as rights:
+        rights.write(f"\nuser {WATCHER}\ntopic read hubs/v1/+/down/#\n")
     await secure.start()
     try:
         built = Site(here, secure.port, secure, secure.pid)
