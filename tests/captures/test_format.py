@@ -170,7 +170,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.jsonl cannot be read: No such file"):
         load(tmp_path / "none.jsonl")
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match=r"binary\.jsonl cannot be read: UnicodeDecodeError"):
+    with pytest.raises(ConfigError, match=r"binary\.jsonl cannot be read: not UTF-8 text"):
         load(tmp_path / "binary.jsonl")
     assert load_folder(tmp_path / "none") == ()
 
