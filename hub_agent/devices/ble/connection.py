@@ -14,6 +14,7 @@ from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
 
 from hub_agent.clock import Clock
+from hub_agent.devices.ble.serial_numbers import SERIAL_NUMBER
 from hub_agent.devices.ble.timings import Timings
 from hub_agent.devices.ble.trouble import BleError, Trouble, failed, weather
 from hub_agent.driver import BleLink, Chunk
@@ -94,6 +95,23 @@ class BleConnection:
                 except BleError as error:
                     if error.trouble is not Trouble.REFUSED:
                         raise
+
+    async def serial_number(self) -> bytes | None:
+        """Ask for the serial number; None where the device has none or shows none.
+
+        Raises:
+            BleError: timed out or gone.
+        """
+        characteristic = self._characteristics.get(SERIAL_NUMBER)
+        if characteristic is None:
+            return None
+        try:
+            async with self._bounded("serial number", self._timings.gatt_s) as client:
+                return bytes(await client.read_gatt_char(characteristic))
+        except BleError as error:
+            if error.trouble is not Trouble.REFUSED:
+                raise
+            return None
 
     async def close(self) -> None:
         """Disconnect, whatever the link's state; a device that will not be let go is released at the next connect."""

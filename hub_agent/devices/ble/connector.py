@@ -1,6 +1,6 @@
 """Reaches one configured BLE device, again and again.
 
-Owns: the order of a connect (hear, take turns, connect, bond, settle), and what a lost bond leads to.
+Owns: the order of a connect (hear, take turns, connect, bond, settle, recognise), and what a lost bond leads to.
 Never: scans, decodes, or decides how long to wait after a failure; the runner does.
 """
 
@@ -16,6 +16,7 @@ from hub_agent.clock import Clock
 from hub_agent.devices.ble.connection import BleConnection
 from hub_agent.devices.ble.host import AskPasskey, Host, OnEvent
 from hub_agent.devices.ble.scanner import Scanner
+from hub_agent.devices.ble.serial_numbers import SerialNumbers
 from hub_agent.devices.ble.timings import Timings
 from hub_agent.devices.ble.trouble import WEATHER, BleError, Trouble, failed, weather
 from hub_agent.driver import BleLink
@@ -36,6 +37,7 @@ class Shared(Protocol):
     scanner: Scanner
     turn: asyncio.Lock
     connections: set[BleConnection]
+    serial_numbers: SerialNumbers | None
     on_event: OnEvent
 
     def suspect(self) -> None:
@@ -67,13 +69,15 @@ class BleConnector:
         self._doubts = 0
         self._bond_lost = False
         self._rebonded = False
+        self._shy = False
+        self._strange = False
         shared.scanner.know(self._address)
 
     # --- Connector ---------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[BleConnection]:
-        """Wait for the device, connect, bond where the driver wants it, and close on exit.
+        """Wait for the device, connect, bond where the driver wants it, recognise it, and close on exit.
 
         Raises:
             BleError: the attempt failed.
@@ -87,7 +91,37 @@ class BleConnector:
             self._shared.connections.add(connection)
             stack.callback(self._shared.connections.discard, connection)
             await connection.prepare()
+            await self._recognise(connection)
             yield connection
+
+    async def _recognise(self, connection: BleConnection) -> None:
+        """Hand out nothing of somebody who is not the device that was here first.
+
+        A device that fails when it is asked, and has never answered, is not asked again: its readings matter more.
+
+        Raises:
+            BleError: it is somebody else; or the device that should answer does not.
+        """
+        numbers = self._shared.serial_numbers
+        if numbers is None:
+            return
+        known = numbers.known(self._alias, self._address)
+        if self._shy and not known:
+            return
+        try:
+            number = await connection.serial_number()
+        except BleError:
+            if known:
+                raise
+            self._shy = True
+            return
+        if await numbers.agrees(self._alias, self._address, number):
+            self._strange = False
+            return
+        if not self._strange:
+            self._strange = True
+            self._event("serial_changed")
+        raise failed(Trouble.STRANGER, f"{self._alias}: recognise")
 
     async def _close(self, connection: BleConnection) -> None:
         if connection.received:

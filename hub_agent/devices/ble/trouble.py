@@ -53,6 +53,8 @@ class Trouble(StrEnum):
     """The device answered, and said no."""
     UNSUITABLE = "unsuitable"
     """The device has none of the characteristics that the driver needs."""
+    STRANGER = "stranger"
+    """Somebody at the address of the device, with another serial number."""
 
 
 class BleError(LinkError):
@@ -73,7 +75,7 @@ class RefusedBleError(SlowBleError, DeviceRefusedError):
     """The device answered, and said no."""
 
 
-_SLOW: Final = {Trouble.SLOTS, Trouble.PAIRING_REFUSED, Trouble.REFUSED, Trouble.UNSUITABLE}
+_SLOW: Final = {Trouble.SLOTS, Trouble.PAIRING_REFUSED, Trouble.REFUSED, Trouble.UNSUITABLE, Trouble.STRANGER}
 
 WEATHER: Final[tuple[type[Exception], ...]] = (
     BleakError,
@@ -91,6 +93,7 @@ _HINTS: Final = {
     Trouble.ADAPTER_OFF: "no powered Bluetooth adapter; see `hub-agent doctor`",
     Trouble.SERVICE: "bluetoothd does not answer; see `hub-agent doctor`",
     Trouble.UNSUITABLE: "the driver does not fit this device",
+    Trouble.STRANGER: 'another serial number than before; see docs/operations.md, "Who a device is"',
 }
 
 
