@@ -16,7 +16,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from hub_agent.clock import Clock
 from hub_agent.devices.ble.serial_numbers import SERIAL_NUMBER
 from hub_agent.devices.ble.timings import Timings
-from hub_agent.devices.ble.trouble import BleError, Trouble, failed, weather
+from hub_agent.devices.ble.trouble import BleError, RefusedBleError, Trouble, failed, weather
 from hub_agent.driver import BleLink, Chunk
 
 CHUNKS: Final = 4096
@@ -57,6 +57,7 @@ class BleConnection:
         self._loss: Trouble | None = None
         self._limits: set[asyncio.Timeout] = set()
         self.received = 0
+        self.notified = 0
         self.dropped = 0
 
     # --- what the connector does -------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ class BleConnection:
                 try:
                     await self.read(channel)
                 except BleError as error:
-                    if error.trouble is not Trouble.REFUSED:
+                    if not isinstance(error, RefusedBleError):
                         raise
 
     async def serial_number(self) -> bytes | None:
@@ -109,7 +110,7 @@ class BleConnection:
             async with self._bounded("serial number", self._timings.gatt_s) as client:
                 return bytes(await client.read_gatt_char(characteristic))
         except BleError as error:
-            if error.trouble is not Trouble.REFUSED:
+            if error.trouble is not Trouble.REFUSED:  # a stale table says nothing about the device
                 raise
             return None
 
@@ -191,6 +192,7 @@ class BleConnection:
         return failed(trouble, f"{self._alias}: {call}")
 
     def _on_notification(self, characteristic: BleakGATTCharacteristic, data: bytearray) -> None:
+        self.notified += 1
         self._keep(characteristic, data)
 
     def _keep(self, characteristic: BleakGATTCharacteristic, data: bytearray) -> None:

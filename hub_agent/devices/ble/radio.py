@@ -6,7 +6,7 @@ Never: knows a driver's session, decodes, or stores.
 Events (fields): ``radio_up``; ``radio_down`` (reason); ``radio_silent``; ``radio_heard``; ``radio_step`` (step, done);
 ``adapter_on``, ``adapter_off``, ``bluetooth_gone``, ``bluetooth_back``; and from the connectors, with
 the device's alias, ``bond_made``, ``bond_lost``, ``bond_renewed``, ``pairing_refused``, ``serial_changed``,
-``chunks_dropped`` (count).
+``table_outdated``, ``chunks_dropped`` (count).
 """
 
 import asyncio
