@@ -47,7 +47,7 @@ async def test_whoever_poses_as_a_device_is_not_read_and_is_told(on_air: OnAir) 
             with pytest.raises(BleError, match="device-1: recognise: stranger") as caught:
                 await use(connector)
             assert (caught.value.trouble, caught.value.retry) == (Trouble.STRANGER, "slowly")
-        assert oximeter.emitted <= 2  # those of the first connection: nobody subscribed again
+            assert not oximeter.subscribed("2A5F")
         assert [event for event in bench.events if event[0] == "serial_changed"] == [
             ("serial_changed", {"device": "device-1"})
         ]

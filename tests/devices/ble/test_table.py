@@ -66,6 +66,7 @@ class Oximeter(Flashed, PulseOximeter):
     """A bonded oximeter."""
 
 
+@pytest.mark.usefixtures("fast_bench")
 async def test_a_table_that_moved_is_read_again(on_air: OnAir) -> None:
     async with on_air() as bench:
         strap = await bench.put(Strap)
