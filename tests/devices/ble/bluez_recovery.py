@@ -19,7 +19,6 @@ from hub_agent.devices.ble import BleConnector, BleError, Timings
 from hub_agent.devices.link import Connection
 from hub_agent.driver import BleLink, Match, sig_uuid
 from hub_agent.simulate.ble_devices import HeartRateStrap, PulseOximeter
-from hub_agent.simulate.ble_devices.gatt import Properties
 from hub_agent.simulate.radio.air import HubController
 from tests.radio.bluetoothd import restart_bluetoothd, switch_off
 
@@ -151,35 +150,6 @@ async def test_failed_connects_leave_nothing_behind(on_air: OnAir, monkeypatch: 
         bench.air.cure(strap.controller)
         bench.radio.timings = Timings()
         await eventually(connector)
-
-
-class Flashed(HeartRateStrap):
-    """A strap without a Database Hash, whose new firmware has one more service before the others."""
-
-    def flash(self, *, newer: bool) -> None:
-        """Lay out the table anew."""
-        server = self.device.gatt_server
-        for table in (server.attributes, server.services, server.attributes_by_handle):
-            table.clear()
-        self.device.add_default_services(add_gatt_service=False)
-        if newer:
-            clock = (self.characteristic(uuid, Properties.READ, value=b"0") for uuid in ("2A2B", "2A0F"))
-            self.add("1805", *clock)
-        self.build()
-
-
-async def test_a_table_that_moved_is_read_again(on_air: OnAir) -> None:
-    """BlueZ 5.66 finds the heart rate service no more, however often one connects, until it forgets the device."""
-    async with on_air() as bench:
-        strap = await bench.put(Flashed)
-        strap.flash(newer=False)
-        connector = bench.connector(strap, STRAP)
-        await use(connector)
-        strap.flash(newer=True)
-        with pytest.raises(BleError, match="unsuitable"):
-            await use(connector)
-        await use(connector)
-        assert bench.codes().count("table_outdated") == 1
 
 
 async def test_an_adapter_can_be_power_cycled(on_air: OnAir) -> None:
