@@ -56,7 +56,7 @@ async def running(
         book = build.book()
         parts = Parts(build, outbox, book, outputs)
         await parts.restore()
-        ways = await stack.enter_async_context(open_ways(config, clock, parts.reporter.radio))
+        ways = await stack.enter_async_context(open_ways(config, clock, parts.reporter.radio, outbox))
         runners = [runner for device in config.devices if (runner := parts.runner(device, ways)) is not None]
         progress = Progress(clock)
         sinks = await stack.enter_async_context(asyncio.TaskGroup())

@@ -61,7 +61,8 @@ class Ways(Protocol):
 
 
 OnRadioEvent = Callable[[str, Mapping[str, Any]], None]
-OpenWays = Callable[[Config, Clock, OnRadioEvent], AbstractAsyncContextManager[Ways]]
+OpenWays = Callable[[Config, Clock, OnRadioEvent, Outbox], AbstractAsyncContextManager[Ways]]
+"""Opens the ways to devices; the outbox keeps what must be known of them after a restart."""
 
 
 @dataclass(slots=True)

@@ -129,9 +129,11 @@ class Reporter:
         self.alarm("link_lost", device, active=not up and why != "finished")
 
     def radio(self, code: str, fields: Mapping[str, Any]) -> None:
-        """The radio has something to say."""
+        """The radio has something to say; somebody who poses as a device is an attack."""
         _log.warning("radio_event", code=code)
         self.technical(code, fields)
+        if code == "serial_changed":
+            self.alarm("security", active=True)
 
     # --- delivery -----------------------------------------------------------------------------------------------------
 

@@ -43,3 +43,14 @@ async def test_what_means_an_attack_is_an_alarm_that_waits_for_somebody(tmp_path
         alarms = [(alarm.condition.code, alarm.condition.priority, alarm.presence) for alarm in room.book.alarms()]
         assert alarms == ([("security", Priority.HIGH, Presence.LATCHED)] if code in attacks else [])
         assert len(room.announced) == (2 if code in attacks else 0)  # a flood of it is one alarm
+
+
+@virtual_time
+async def test_whoever_poses_as_a_device_is_an_alarm_and_a_lost_bond_is_not(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room, _running(room):
+        reporter = _reporter(room)
+        reporter.radio("bond_lost", {"device": "oximeter"})
+        assert list(room.book.alarms()) == []
+        reporter.radio("serial_changed", {"device": "oximeter"})
+        alarms = [(alarm.condition.code, alarm.condition.priority, alarm.presence) for alarm in room.book.alarms()]
+        assert alarms == [("security", Priority.HIGH, Presence.LATCHED)]

@@ -19,6 +19,7 @@ from hub_agent.errors import ConfigError
 if TYPE_CHECKING:
     from hub_agent.devices.ble.host import Host
     from hub_agent.devices.ble.radio import Radio
+    from hub_agent.devices.ble.serial_numbers import LocalState
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 MakeHost = Callable[[], "Host"]
@@ -80,15 +81,19 @@ class DeviceWays:
             await self._radio.run()
 
 
-def opener(make_host: MakeHost) -> Callable[[Config, Clock, OnEvent], Any]:
+def opener(make_host: MakeHost) -> Callable[[Config, Clock, OnEvent, "LocalState"], Any]:
     """Make what ``app.running`` opens its ways with; ``make_host`` is asked for a Bluetooth stack only when needed."""
 
     @asynccontextmanager
-    async def open_ways(config: Config, clock: Clock, on_event: OnEvent) -> AsyncIterator[DeviceWays]:
+    async def open_ways(
+        config: Config, clock: Clock, on_event: OnEvent, local: "LocalState"
+    ) -> AsyncIterator[DeviceWays]:
         if any(device.address is not None for device in config.devices):
             from hub_agent.devices.ble.radio import Radio  # noqa: PLC0415 - a home may have none
+            from hub_agent.devices.ble.serial_numbers import SerialNumbers  # noqa: PLC0415
 
-            async with Radio(make_host(), clock, on_event).open() as radio:
+            numbers = await SerialNumbers.load(local, {device.name for device in config.devices})
+            async with Radio(make_host(), clock, on_event, serial_numbers=numbers).open() as radio:
                 yield DeviceWays(clock, radio)
         else:
             yield DeviceWays(clock, None)

@@ -76,10 +76,10 @@ class FedWays:
 
     @asynccontextmanager
     async def open(
-        self, config: Config, clock: Clock, on_event: Callable[[str, Mapping[str, Any]], None]
+        self, config: Config, clock: Clock, on_event: Callable[[str, Mapping[str, Any]], None], local: object
     ) -> AsyncIterator["FedWays"]:
         """Open nothing."""
-        del config, clock, on_event
+        del config, clock, on_event, local
         yield self
 
 

@@ -77,8 +77,18 @@ class _Stack:
         yield
 
 
+class _Nothing:
+    """A fresh hub's local state."""
+
+    async def state(self, _name: str) -> bytes | None:
+        return None
+
+    async def save(self, _name: str, _value: bytes) -> None:
+        raise AssertionError("there is nothing to keep")
+
+
 async def test_a_hub_without_ble_devices_never_asks_for_a_stack(tmp_path: Path) -> None:
-    async with opener(_no_stack)(config_of(tmp_path), SystemClock(), _ignore) as ways:
+    async with opener(_no_stack)(config_of(tmp_path), SystemClock(), _ignore, _Nothing()) as ways:
         await ways.run()  # returns at once
 
 
@@ -91,7 +101,7 @@ async def test_ble_devices_share_one_radio_and_pair_as_configured(tmp_path: Path
 
     device = f'[[devices]]\nname = "x"\ndriver = "gatt-heart-rate"\naddress = "{_ADDRESS}"\npairing = "passkey"\n'
     config: Config = config_of(tmp_path, device)
-    async with opener(stack)(config, SystemClock(), _ignore) as ways:
+    async with opener(stack)(config, SystemClock(), _ignore, _Nothing()) as ways:
         connectors = [ways.connector(config.devices[0], _BLE) for _ in range(2)]
     assert len(made) == 1
     assert all(isinstance(connector, BleConnector) for connector in connectors)

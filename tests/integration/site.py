@@ -173,16 +173,22 @@ class Site:
         with self._read(self.store) as db:
             return Counter(Seen(*row) for row in db.execute("SELECT device, boot, monotonic_ms FROM readings"))
 
+    def measurements(self, device: str) -> list[list[list[Any]]]:
+        """The readings that the NOC has of a device, as they came: code, unit and value of each part."""
+        with self._read(self.store) as db:
+            rows = db.execute("SELECT measurements FROM readings WHERE device = ? ORDER BY id", (device,))
+            return [json.loads(measurements) for (measurements,) in rows]
+
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The fields of the NOC's events of a kind, oldest first."""
         with self._read(self.store) as db:
             rows = db.execute("SELECT fields FROM events WHERE kind = ? ORDER BY id", (kind,))
             return [json.loads(fields) for (fields,) in rows]
 
-    def faults(self) -> list[str]:
-        """What the NOC finds wrong with this hub's deliveries."""
+    def faults(self, *, cleared: bool = True) -> list[str]:
+        """What the NOC finds wrong with this hub's deliveries; by default also what was wrong only for a while."""
         with self._read(self.store) as db:
-            return [kind for (kind,) in db.execute("SELECT kind FROM faults")]
+            return [kind for (kind,) in db.execute("SELECT kind FROM faults WHERE ? OR cleared_ms IS NULL", (cleared,))]
 
     def command(self, jti: str) -> bytes:
         """A command as it was sent."""

@@ -14,8 +14,9 @@ from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
 
 from hub_agent.clock import Clock
+from hub_agent.devices.ble.serial_numbers import SERIAL_NUMBER
 from hub_agent.devices.ble.timings import Timings
-from hub_agent.devices.ble.trouble import BleError, Trouble, failed, weather
+from hub_agent.devices.ble.trouble import BleError, RefusedBleError, Trouble, failed, weather
 from hub_agent.driver import BleLink, Chunk
 
 CHUNKS: Final = 4096
@@ -56,6 +57,7 @@ class BleConnection:
         self._loss: Trouble | None = None
         self._limits: set[asyncio.Timeout] = set()
         self.received = 0
+        self.notified = 0
         self.dropped = 0
 
     # --- what the connector does -------------------------------------------------------------------------------------
@@ -92,8 +94,25 @@ class BleConnection:
                 try:
                     await self.read(channel)
                 except BleError as error:
-                    if error.trouble is not Trouble.REFUSED:
+                    if not isinstance(error, RefusedBleError):
                         raise
+
+    async def serial_number(self) -> bytes | None:
+        """Ask for the serial number; None where the device has none or shows none.
+
+        Raises:
+            BleError: timed out or gone.
+        """
+        characteristic = self._characteristics.get(SERIAL_NUMBER)
+        if characteristic is None:
+            return None
+        try:
+            async with self._bounded("serial number", self._timings.gatt_s) as client:
+                return bytes(await client.read_gatt_char(characteristic))
+        except BleError as error:
+            if error.trouble is not Trouble.REFUSED:  # a stale table says nothing about the device
+                raise
+            return None
 
     async def close(self) -> None:
         """Disconnect, whatever the link's state; a device that will not be let go is released at the next connect."""
@@ -173,6 +192,7 @@ class BleConnection:
         return failed(trouble, f"{self._alias}: {call}")
 
     def _on_notification(self, characteristic: BleakGATTCharacteristic, data: bytearray) -> None:
+        self.notified += 1
         self._keep(characteristic, data)
 
     def _keep(self, characteristic: BleakGATTCharacteristic, data: bytearray) -> None:

@@ -1,6 +1,7 @@
 """Reaches one configured BLE device, again and again.
 
-Owns: the order of a connect (hear, take turns, connect, bond, settle), and what a lost bond leads to.
+Owns: the order of a connect (hear, take turns, connect, bond, settle, recognise), and what a lost bond
+or an outdated table of characteristics leads to.
 Never: scans, decodes, or decides how long to wait after a failure; the runner does.
 """
 
@@ -16,6 +17,7 @@ from hub_agent.clock import Clock
 from hub_agent.devices.ble.connection import BleConnection
 from hub_agent.devices.ble.host import AskPasskey, Host, OnEvent
 from hub_agent.devices.ble.scanner import Scanner
+from hub_agent.devices.ble.serial_numbers import SerialNumbers
 from hub_agent.devices.ble.timings import Timings
 from hub_agent.devices.ble.trouble import WEATHER, BleError, Trouble, failed, weather
 from hub_agent.driver import BleLink
@@ -25,6 +27,10 @@ _DOUBTS: Final = 2
 time-out is never one: it may be distance, and a bond dropped wrongly costs a visit."""
 
 _CLUES: Final = {Trouble.BOND_LOST, Trouble.BOND_DOUBTFUL}
+
+_OUTDATED: Final = {Trouble.STALE, Trouble.UNSUITABLE}
+"""What it looks like when BlueZ remembers characteristics that new firmware has moved or removed (measured on 5.66: it
+keeps them on disk, also of devices without a bond, and looks again only where a device has a Database Hash)."""
 
 
 class Shared(Protocol):
@@ -36,6 +42,7 @@ class Shared(Protocol):
     scanner: Scanner
     turn: asyncio.Lock
     connections: set[BleConnection]
+    serial_numbers: SerialNumbers | None
     on_event: OnEvent
 
     def suspect(self) -> None:
@@ -67,13 +74,17 @@ class BleConnector:
         self._doubts = 0
         self._bond_lost = False
         self._rebonded = False
+        self._outdated = False
+        self._refreshed = False
+        self._shy = False
+        self._strange = False
         shared.scanner.know(self._address)
 
     # --- Connector ---------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[BleConnection]:
-        """Wait for the device, connect, bond where the driver wants it, and close on exit.
+        """Wait for the device, connect, bond where the driver wants it, recognise it, and close on exit.
 
         Raises:
             BleError: the attempt failed.
@@ -87,11 +98,46 @@ class BleConnector:
             self._shared.connections.add(connection)
             stack.callback(self._shared.connections.discard, connection)
             await connection.prepare()
+            await self._recognise(connection)
             yield connection
+
+    async def _recognise(self, connection: BleConnection) -> None:
+        """Hand out nothing of somebody who is not the device that was here first.
+
+        A device that fails when it is asked, and has never answered, is not asked again: its readings matter more.
+
+        Raises:
+            BleError: it is somebody else; or the device that should answer does not.
+        """
+        numbers = self._shared.serial_numbers
+        if numbers is None:
+            return
+        known = numbers.known(self._alias, self._address)
+        if self._shy and not known:
+            return
+        try:
+            number = await connection.serial_number()
+        except BleError:
+            if known:
+                raise
+            self._shy = True
+            return
+        if await numbers.agrees(self._alias, self._address, number):
+            self._strange = False
+            return
+        if not self._refreshed and self._link.pairing == "none":
+            self._outdated = True  # something else may now stand where the number stood
+            raise failed(Trouble.STALE, f"{self._alias}: recognise")
+        if not self._strange:
+            self._strange = True
+            self._event("serial_changed")
+        raise failed(Trouble.STRANGER, f"{self._alias}: recognise")
 
     async def _close(self, connection: BleConnection) -> None:
         if connection.received:
             self._doubts, self._rebonded = 0, False
+        if connection.notified:
+            self._outdated = False
         if connection.dropped:
             self._event("chunks_dropped", count=connection.dropped)
         await connection.close()
@@ -106,6 +152,9 @@ class BleConnector:
         bonded = await self._bonded()
         if self._bond_lost and bonded:
             await self._forget()
+            bonded = False
+        if self._outdated and not self._refreshed and not (bonded and self._link.pairing == "passkey"):
+            await self._refresh()
             bonded = False
         try:
             return await self._connect_in_turn(bonded=bonded)
@@ -136,6 +185,18 @@ class BleConnector:
     async def _forget(self) -> None:
         self._bond_lost, self._doubts, self._rebonded = False, 0, True
         self._event("bond_lost")
+        async with self._host_call("forget"):
+            await self._shared.host.forget(self._address)
+
+    async def _refresh(self) -> None:
+        """Let BlueZ forget the device, so that it looks at its table again.
+
+        BlueZ 5.66 may believe its cache on disk all the same (measured without a bond); docs/operations.md has a cure.
+        Once in the life of this process: the driver may simply not fit. A bond goes too, where it can be made again
+        without anybody reading digits: a device that cannot be subscribed to is of no use with it.
+        """
+        self._outdated, self._refreshed = False, True
+        self._event("table_outdated")
         async with self._host_call("forget"):
             await self._shared.host.forget(self._address)
 
@@ -221,6 +282,7 @@ class BleConnector:
 
     def _note(self, trouble: Trouble) -> None:
         """Weigh what goes wrong on an open link; a lost bond may show itself only at the first subscription."""
+        self._outdated |= trouble in _OUTDATED
         if self._link.pairing != "none":
             self._weigh(trouble, bonded=True)
 

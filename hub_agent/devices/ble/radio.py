@@ -5,7 +5,8 @@ Never: knows a driver's session, decodes, or stores.
 
 Events (fields): ``radio_up``; ``radio_down`` (reason); ``radio_silent``; ``radio_heard``; ``radio_step`` (step, done);
 ``adapter_on``, ``adapter_off``, ``bluetooth_gone``, ``bluetooth_back``; and from the connectors, with
-the device's alias, ``bond_made``, ``bond_lost``, ``bond_renewed``, ``pairing_refused``, ``chunks_dropped`` (count).
+the device's alias, ``bond_made``, ``bond_lost``, ``bond_renewed``, ``pairing_refused``, ``serial_changed``,
+``table_outdated``, ``chunks_dropped`` (count).
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from hub_agent.devices.ble.connector import BleConnector
 from hub_agent.devices.ble.host import AskPasskey, Host, OnEvent
 from hub_agent.devices.ble.ladder import Ladder, Step
 from hub_agent.devices.ble.scanner import Scanner, Sighting
+from hub_agent.devices.ble.serial_numbers import SerialNumbers
 from hub_agent.devices.ble.timings import Timings
 from hub_agent.devices.ble.trouble import BleError, Trouble, weather
 from hub_agent.driver import BleLink, Match
@@ -38,13 +40,22 @@ class Radio:
         clock: stamps chunks.
         on_event: takes events.
         timings: durations.
+        serial_numbers: by which devices are recognised; None takes whoever has the address.
     """
 
-    def __init__(self, host: Host, clock: Clock, on_event: OnEvent, timings: Timings | None = None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        clock: Clock,
+        on_event: OnEvent,
+        timings: Timings | None = None,
+        serial_numbers: SerialNumbers | None = None,
+    ) -> None:
         self.host = host
         self.clock = clock
         self.on_event = on_event
         self.timings = timings or Timings()
+        self.serial_numbers = serial_numbers
         self.scanner = Scanner(host.scanner_args, self.timings)
         self.turn = asyncio.Lock()
         self.connections: set[BleConnection] = set()

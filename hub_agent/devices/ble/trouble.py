@@ -53,6 +53,10 @@ class Trouble(StrEnum):
     """The device answered, and said no."""
     UNSUITABLE = "unsuitable"
     """The device has none of the characteristics that the driver needs."""
+    STALE = "stale"
+    """The device knows no such attribute, though BlueZ remembers it: its table has changed."""
+    STRANGER = "stranger"
+    """Somebody at the address of the device, with another serial number."""
 
 
 class BleError(LinkError):
@@ -73,7 +77,8 @@ class RefusedBleError(SlowBleError, DeviceRefusedError):
     """The device answered, and said no."""
 
 
-_SLOW: Final = {Trouble.SLOTS, Trouble.PAIRING_REFUSED, Trouble.REFUSED, Trouble.UNSUITABLE}
+_SAID_NO: Final = {Trouble.REFUSED, Trouble.STALE}
+_SLOW: Final = {Trouble.SLOTS, Trouble.PAIRING_REFUSED, Trouble.REFUSED, Trouble.UNSUITABLE, Trouble.STRANGER}
 
 WEATHER: Final[tuple[type[Exception], ...]] = (
     BleakError,
@@ -91,6 +96,7 @@ _HINTS: Final = {
     Trouble.ADAPTER_OFF: "no powered Bluetooth adapter; see `hub-agent doctor`",
     Trouble.SERVICE: "bluetoothd does not answer; see `hub-agent doctor`",
     Trouble.UNSUITABLE: "the driver does not fit this device",
+    Trouble.STRANGER: 'another serial number than before; see docs/operations.md, "Who a device is"',
 }
 
 
@@ -139,6 +145,8 @@ _CODES: Final = {
     BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION: Trouble.BOND_LOST,
     BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION: Trouble.BOND_LOST,
     BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION_KEY_SIZE: Trouble.BOND_LOST,
+    BleakGATTProtocolErrorCode.INVALID_HANDLE: Trouble.STALE,
+    BleakGATTProtocolErrorCode.ATTRIBUTE_NOT_FOUND: Trouble.STALE,
     BleakGATTProtocolErrorCode.UNLIKELY_ERROR: Trouble.TRANSIENT,  # BlueZ's word for "the link went meanwhile"
 }
 
@@ -158,7 +166,7 @@ def classify(error: Exception) -> Trouble:
 def failed(trouble: Trouble, place: str) -> BleError:
     """Make the error to raise: ``place`` says whose and which call, without an identity."""
     kind: type[BleError] = SlowBleError if trouble in _SLOW else BleError
-    if trouble is Trouble.REFUSED:
+    if trouble in _SAID_NO:
         kind = RefusedBleError
     return kind(trouble, f"{place}: {trouble.value}", hint=_HINTS.get(trouble, ""))
 

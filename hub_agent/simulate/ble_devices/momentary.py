@@ -35,7 +35,7 @@ class Momentary(Peripheral):
     """How long it stays connected with a hub that does not do its part."""
 
     def build(self) -> None:
-        """Measurement, clock, battery."""
+        """Measurement, clock, battery, serial number."""
         self.stored: list[bytes] = []
         self.errors = 0
         self._woken = asyncio.Event()
@@ -47,6 +47,7 @@ class Momentary(Peripheral):
             self.characteristic(_DATE_TIME, Properties.READ | Properties.WRITE, written=self._on_time, read=self._time),
         )
         self.add_battery()
+        self.add_information()
 
     @abstractmethod
     def encode(self) -> bytes:

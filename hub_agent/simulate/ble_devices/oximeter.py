@@ -29,7 +29,7 @@ class PulseOximeter(Peripheral):
     bonded: ClassVar = True
 
     def build(self) -> None:
-        """Measurements, features, memory, clock, battery."""
+        """Measurements, features, memory, clock, battery, serial number."""
         self.memory = Memory()
         self._sequence = 0
         self.add(
@@ -40,6 +40,7 @@ class PulseOximeter(Peripheral):
             self.characteristic(CONTROL_POINT, Properties.WRITE | Properties.INDICATE, written=self._on_request),
         )
         self.add_battery()
+        self.add_information()
 
     async def live(self) -> None:
         """Send once a second."""

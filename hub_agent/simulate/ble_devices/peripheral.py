@@ -56,6 +56,7 @@ class Peripheral(Server):
         self.now_s = now_s
         self.clock = clock or DeviceClock(datetime(2020, 1, 1), now_s)  # noqa: DTZ001 - devices know no time zone
         self.battery = 100
+        self.serial_number = f"{address[-2:]}-0001"
         self.fault = Fault.NONE
         self.emitted = 0
         self._in_flight = 0
@@ -76,12 +77,19 @@ class Peripheral(Server):
         """Add the Battery Service (0x180F)."""
         self.add("180F", self.characteristic("2A19", Properties.READ | Properties.NOTIFY, read=self._battery_level))
 
+    def add_information(self) -> None:
+        """Add Device Information (0x180A) with the serial number."""
+        self.add("180A", self.characteristic("2A25", Properties.READ, read=self._serial_number))
+
     def on_disconnected(self) -> None:
         """What the link held is lost with it."""
         self._in_flight = 0
 
     def _battery_level(self) -> bytes:
         return bytes([self.battery])
+
+    def _serial_number(self) -> bytes:
+        return self.serial_number.encode()
 
     def later(self, job: Job) -> None:
         """Do something after the current ATT transaction: a write's answer goes out before what it causes."""

@@ -9,6 +9,7 @@ Use: ``BleakClient(device, backend=VirtualClient, hub=hub)``.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from bleak.args import SizedBuffer
@@ -22,6 +23,8 @@ from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError, BleakG
 from bumble import att, core, hci
 from bumble.device import Connection as BumbleConnection
 from bumble.device import Peer
+from bumble.gatt import GATT_DATABASE_HASH_CHARACTERISTIC
+from bumble.gatt_client import CharacteristicProxy, ServiceProxy
 
 from hub_agent.simulate.radio.faithful import faithful
 from hub_agent.simulate.radio.hub import Hub
@@ -46,8 +49,14 @@ _MTU: Final = 517
 T = TypeVar("T")
 
 
-async def _discover(peer: Peer) -> None:
+async def _discover(peer: Peer) -> list[ServiceProxy]:
     await peer.discover_all()  # type: ignore[no-untyped-call]  # Bumble's
+    return list(peer.services)
+
+
+async def _discover_descriptors(characteristic: CharacteristicProxy[bytes], peer: Peer) -> None:
+    await peer.discover_descriptors(characteristic)
+    characteristic.descriptors_discovered = True  # Bumble 0.0.236 would look again at each subscription
 
 
 class VirtualClient(BaseBleakClient):
@@ -102,12 +111,23 @@ class VirtualClient(BaseBleakClient):
                 elif pair:
                     await self._pair()
                 await self._procedure(lambda peer: peer.request_mtu(_MTU))
-                await self._procedure(_discover)
-                self.services = self._translate(connection.gatt_client.services)
+                self.services = self._translate(await self._table())
             except BaseException:
                 self._hub.seen.pop(self.address, None)
                 await self.disconnect()
                 raise
+
+    async def _table(self) -> list[ServiceProxy]:
+        """Discover the services, or believe what is remembered of them."""
+        table = self._hub.tables.get(self.address)
+        if table is None:
+            table = await self._procedure(_discover)
+            found = [each for one in table for each in one.characteristics]
+            if not any(each.uuid == GATT_DATABASE_HASH_CHARACTERISTIC for each in found):
+                for each in found:
+                    await self._procedure(partial(_discover_descriptors, each))
+                self._hub.tables[self.address] = table
+        return table
 
     def _on_disconnection(self, _reason: int) -> None:
         self._connection = self._peer = None

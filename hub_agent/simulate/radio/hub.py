@@ -5,7 +5,7 @@ Never: is imported outside ``hub_agent.simulate`` and tests; the daemon knows bl
 
 BlueZ's habits that matter to whoever drives it (measured on BlueZ 5.66, kernel 6.12): a device exists only after it was
 seen, and no longer after a failed connect; a bonded device is encrypted at once; one that lost its bond shows up as
-``br-connection-canceled``.
+``br-connection-canceled``; and a table of services, once read, is believed until the device is forgotten.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from bleak.exc import (
 from bumble import core, hci
 from bumble.device import Advertisement, Device, DeviceConfiguration
 from bumble.device import Connection as BumbleConnection
+from bumble.gatt_client import ServiceProxy
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from hub_agent.simulate.radio.air import Air, HubController
@@ -47,6 +48,7 @@ class Hub:
     Attributes:
         device: Bumble's device.
         seen: addresses that exist for bleak, as a BlueZ object path would.
+        tables: address → services that it had, of devices that have no Database Hash to tell of a change.
         slots: how many links the adapter can hold.
         faults: errors that the next connects raise instead of connecting, oldest first.
         numb: what it takes before the adapter hears anybody again; None while it hears.
@@ -61,6 +63,7 @@ class Hub:
         self.device.pairing_config_factory = self._pairing_config
         self.device.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
         self.seen: dict[str, hci.Address] = {}
+        self.tables: dict[str, list[ServiceProxy]] = {}
         self.slots = slots
         self.faults: deque[BleakError] = deque()
         self.connecting = asyncio.Lock()
@@ -151,6 +154,7 @@ class Hub:
     async def forget(self, address: str) -> None:
         """Remove the bond and the object, as BlueZ's RemoveDevice does."""
         self.seen.pop(address, None)
+        self.tables.pop(address, None)
         if (store := self.device.keystore) is not None:
             for name, _ in await store.get_all():
                 if name[:17] == address:

@@ -175,7 +175,12 @@ async def test_a_device_that_advertises_but_does_not_answer_times_out(on_air: On
             with pytest.raises(BleError, match="device-1: connect: "):
                 await use(connector)
         bench.air.cure(strap.controller)
-        await use(connector)
+        try:
+            await use(connector)
+        except BleError as error:
+            if error.trouble is not Trouble.MISSING:  # BlueZ may yet forget whom it failed to reach; one tries again
+                raise
+            await use(connector)
 
 
 async def test_leaving_during_a_connect_fails_the_attempt_and_waiting_begins_anew(on_air: OnAir) -> None:
@@ -194,7 +199,7 @@ async def test_leaving_during_a_connect_fails_the_attempt_and_waiting_begins_ane
                 await use(connector)
         bench.air.cure(strap.controller)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(use(connector), 30.0)
+            await asyncio.wait_for(use(connector), bench.never_s)
         strap.in_range()
         await use(connector)
 

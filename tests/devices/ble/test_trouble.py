@@ -42,6 +42,8 @@ DBUS = "org.freedesktop.DBus.Error."
         (BleakGATTProtocolError(0x0F), Trouble.BOND_LOST),
         (BleakGATTProtocolError(0x0E), Trouble.TRANSIENT),
         (BleakGATTProtocolError(0x80), Trouble.REFUSED),
+        (BleakGATTProtocolError(0x01), Trouble.STALE),
+        (BleakGATTProtocolError(0x0A), Trouble.STALE),
         (TimeoutError(), Trouble.TIMEOUT),
         (BrokenPipeError(32, "Broken pipe"), Trouble.SERVICE),
         (EOFError(), Trouble.SERVICE),
