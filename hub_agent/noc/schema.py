@@ -184,6 +184,12 @@ SELECT r.id, h.name AS hub, r.device, r.class, r.quality, r.stored, r.device_tim
        r.measurements, r.samples
 FROM readings r JOIN hubs h ON h.id = r.hub;
 
+-- the newest value of each quantity, by when the hub had it: what comes late never displaces it, nor does a backfill
+CREATE VIEW newest AS
+SELECT c.hub, c.device, m.value ->> '$[0]' AS mdc, m.value ->> '$[1]' AS ucum, m.value -> '$[2]' AS value, c.quality,
+       max(c.received_ms) AS received_ms
+FROM chart c, json_each(c.measurements) m WHERE NOT c.stored GROUP BY c.hub, c.device, mdc;
+
 -- from when to when nothing came, and why; device '' is the whole hub, until_ms is null while a gap lasts
 CREATE VIEW gaps AS
 WITH told AS (

@@ -1,0 +1,227 @@
+"""Virtual devices and what is true of them: one that measures all the time, one that keeps records until it is told.
+
+Every reading has a number of its own as its value, so that it is known again at the NOC.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hub_agent.clock import Clock
+from hub_agent.driver import Action, Chunk, Driver, Emit, Moment, SerialLink, Write
+from hub_agent.errors import LinkError
+from hub_agent.model import DeviceTime, Measurement, Reading, ReadingClass
+from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2
+
+CADENCE_S = 5.0
+
+
+@dataclass
+class Truth:
+    """What really happened, by the numbers of readings.
+
+    Attributes:
+        heard_s: when the hub received each live reading.
+        told_s: when a device was told that its record is in safe hands.
+        alarming: numbers of readings that break a limit.
+    """
+
+    heard_s: dict[int, float] = field(default_factory=dict)
+    told_s: dict[int, float] = field(default_factory=dict)
+    alarming: set[int] = field(default_factory=set)
+    next: int = 1
+
+    def number(self) -> int:
+        """Give a number that no other reading has."""
+        self.next += 1
+        return self.next - 1
+
+
+class _Stream:
+    """The session of the device that measures all the time."""
+
+    def opened(self, moment: Moment) -> Iterable[Action]:
+        del moment
+        return ()
+
+    def received(self, chunk: Chunk) -> Iterable[Action]:
+        number, pulse = (int(part) for part in chunk.data.split())
+        values = (Measurement(SPO2, "%", Decimal(number)), Measurement(PULSE_RATE_OXIMETER, "/min", Decimal(pulse)))
+        return (Emit(Reading(ReadingClass.CONTINUOUS, values)),)
+
+    def silent(self, moment: Moment) -> Iterable[Action]:
+        del moment
+        return ()
+
+    def command(self, name: str, moment: Moment) -> Iterable[Action]:
+        del name, moment
+        return ()
+
+
+class _Keeper(_Stream):
+    """The session of the device that keeps its records: each is acknowledged when it is durable."""
+
+    def received(self, chunk: Chunk) -> Iterable[Action]:
+        number, taken, old = (int(part) for part in chunk.data.split())
+        at = DeviceTime(datetime(2026, 12, 1, tzinfo=UTC).replace(tzinfo=None) + timedelta(seconds=taken))
+        values = (Measurement(SPO2, "%", Decimal(number)),)
+        reading = Reading(ReadingClass.EPISODIC, values, measured=at, record=number % 1000, stored=bool(old))
+        return (Emit(reading), Write("", b"%d" % number))
+
+
+def _driver(name: str, session: type[_Stream], cadence_s: float | None) -> Driver:
+    def make(_options: Mapping[str, Any]) -> _Stream:
+        return session()
+
+    return Driver(
+        name, name, SerialLink(9600), frozenset({SPO2, PULSE_RATE_OXIMETER}), make, cadence_s=cadence_s
+    )
+
+
+DRIVERS = {
+    "sim-stream": _driver("sim-stream", _Stream, CADENCE_S),
+    "sim-keeper": _driver("sim-keeper", _Keeper, None),
+}
+
+
+class SimDevice:
+    """A device on a cable (a ``Connector``).
+
+    Args:
+        truth: where it writes what it did.
+        rng: draws its values.
+        clock: the hub's, which stamps what comes.
+    """
+
+    def __init__(self, truth: Truth, rng: random.Random, clock: Clock) -> None:
+        self._truth, self._rng, self.clock = truth, rng, clock
+        self.plugged = asyncio.Event()
+        self.plugged.set()
+        self.quiet = False
+        self.connection: SimConnection | None = None
+
+    def unplug(self) -> None:
+        """Pull the cable."""
+        self.plugged.clear()
+        if self.connection is not None:
+            self.connection.chunks.put_nowait(None)
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator["SimConnection"]:
+        """Wait until it is there."""
+        await self.plugged.wait()
+        self.connection = SimConnection(self)
+        self.attached()
+        try:
+            yield self.connection
+        finally:
+            self.connection = None
+
+    def attached(self) -> None:
+        """The hub is there."""
+
+    def heard(self, data: bytes) -> None:
+        """The hub has taken a chunk out of the line."""
+
+    def told(self, data: bytes) -> None:
+        """The hub has written something."""
+
+
+class SimConnection:
+    """An open line (a ``Connection``)."""
+
+    def __init__(self, device: SimDevice) -> None:
+        self._device = device
+        self.chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async def subscribe(self) -> None:
+        """Nothing to do."""
+
+    async def receive(self) -> Chunk:
+        """Wait for the next chunk."""
+        data = await self.chunks.get()
+        if data is None:
+            raise LinkError("unplugged")
+        self._device.heard(data)
+        return Chunk("", data, self._device.clock.moment())
+
+    def waiting(self) -> bool:
+        """Whether a chunk is at hand."""
+        return not self.chunks.empty()
+
+    async def write(self, channel: str, data: bytes, *, response: bool) -> None:
+        """Send bytes."""
+        del channel, response
+        self._device.told(data)
+
+    async def read(self, channel: str) -> None:
+        """Nothing to read."""
+
+    def rssi_dbm(self) -> int | None:
+        """A cable has none."""
+        return None
+
+
+class Stream(SimDevice):
+    """Measures every few seconds, while somebody listens."""
+
+    async def run(self) -> None:
+        """Live."""
+        loop = asyncio.get_running_loop()
+        bad = 0
+        while True:
+            await asyncio.sleep(CADENCE_S * self._rng.uniform(0.95, 1.05))
+            bad = bad - 1 if bad else (3 if self._rng.random() < 0.002 else 0)
+            if self.connection is None or self.quiet or not self.plugged.is_set():
+                continue
+            number = self._truth.number()
+            if bad:
+                self._truth.alarming.add(number)
+            self._truth.heard_s[number] = loop.time()
+            self.connection.chunks.put_nowait(b"%d %d" % (number, 180 if bad else 70))
+
+    def heard(self, data: bytes) -> None:
+        """It counts as heard when the hub's process has it."""
+        self._truth.heard_s[int(data.split()[0])] = asyncio.get_running_loop().time()
+
+
+class Keeper(SimDevice):
+    """Is used now and then, and keeps what it measured until it is told that it is in safe hands."""
+
+    def __init__(self, truth: Truth, rng: random.Random, clock: Clock) -> None:
+        super().__init__(truth, rng, clock)
+        self._records: dict[int, int] = {}
+
+    async def run(self) -> None:
+        """Live."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        while True:
+            await asyncio.sleep(self._rng.expovariate(1 / 1800))
+            number = self._truth.number()
+            self._records[number] = round(loop.time() - began_s)
+            self._say(number, old=False)
+
+    def attached(self) -> None:
+        """Say everything that nobody has taken."""
+        for number in self._records:
+            self._say(number, old=True)
+
+    def _say(self, number: int, *, old: bool) -> None:
+        if self.connection is not None and self.plugged.is_set():
+            self.connection.chunks.put_nowait(b"%d %d %d" % (number, self._records[number], old))
+
+    def told(self, data: bytes) -> None:
+        """Forget the record."""
+        if self._records.pop(int(data), None) is not None:
+            self._truth.told_s[int(data)] = asyncio.get_running_loop().time()
+
+    @property
+    def waiting(self) -> int:
+        """Records that nobody has taken yet."""
+        return len(self._records)

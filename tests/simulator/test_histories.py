@@ -1,0 +1,46 @@
+"""Histories of homes in which everything goes wrong: whatever happens, the promises hold.
+
+A seed that fails is printed with what it broke; ``scripts/simulate-faults --seed N`` lets it happen again.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[2]
+
+
+def _simulate(*arguments: str, hash_seed: str = "0") -> "subprocess.CompletedProcess[str]":
+    """Run in a process of its own, whose hash seed is known."""
+    return subprocess.run(  # noqa: S603 - this interpreter, this package
+        [sys.executable, "-m", "tests.simulator", *arguments],
+        cwd=_ROOT,
+        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+def test_a_history_keeps_every_promise(seed: str) -> None:
+    done = _simulate("--seed", seed, "--days", "0.5")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(180)
+def test_one_seed_is_one_history() -> None:
+    first, second = (_simulate("--seed", "7", "--days", "0.2") for _ in range(2))
+    assert "history" in first.stdout
+    assert first.stdout == second.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_many_days_keep_every_promise() -> None:
+    done = _simulate("--seeds", "100", "--days", "2")
+    assert done.returncode == 0, done.stdout + done.stderr

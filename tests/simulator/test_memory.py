@@ -1,0 +1,34 @@
+"""Fifteen days without a network, and the drain afterwards: the process must not grow."""
+
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.table import book
+
+_ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_memory_is_flat_over_an_outage_of_fifteen_days_and_its_drain() -> None:
+    """In a process of its own: what other tests left behind would hide a slope."""
+    done = subprocess.run(  # noqa: S603 - this interpreter, this package
+        [sys.executable, "-m", "tests.simulator.outage", "15"],
+        cwd=_ROOT,
+        env=os.environ | {"PYTHONHASHSEED": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    slope_kib, readings, lost = (float(word) for word in done.stdout.splitlines()[-1].split())
+    book("outage of 15 days (simulated)", injected=1, readings=int(readings), lost=int(lost), duplicated=0)
+    assert lost == 0
+    assert slope_kib < 64.0  # KiB a day: a hub that runs for a year must not feel it
+    gc.collect()
