@@ -31,6 +31,9 @@ COMMIT_S: Final[Mapping[ReadingClass, float]] = {
 STATE: Final = "alarms"
 """The name of the alarm state among the outbox's local state."""
 
+TURN_S: Final = 1.0
+"""How often it turns at the least, so that its progress can be seen."""
+
 _PENDING_MAX: Final = 4096
 """More than this in RAM, and drivers wait for the card."""
 
@@ -216,9 +219,9 @@ class Intake:
         judged_ns = self._judge.next_due()
         if judged_ns is not None:
             dues.append(judged_ns / 1e9)
-        delay_s = min((due_s - self._clock.monotonic_s() for due_s in dues), default=1.0)
+        delay_s = min((due_s - self._clock.monotonic_s() for due_s in dues), default=TURN_S)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, min(delay_s, 1.0))):
+            async with asyncio.timeout(max(0.0, min(delay_s, TURN_S))):
                 await self._wake.wait()
 
     async def _flush(self, due: set[ReadingClass]) -> None:

@@ -18,7 +18,7 @@ from hub_agent.errors import LinkError
 from hub_agent.model import DeviceTime, Measurement, Reading, ReadingClass
 from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2
 
-CADENCE_S = 5.0
+CADENCE_S = 20.0
 
 
 @dataclass
@@ -78,9 +78,7 @@ def _driver(name: str, session: type[_Stream], cadence_s: float | None) -> Drive
     def make(_options: Mapping[str, Any]) -> _Stream:
         return session()
 
-    return Driver(
-        name, name, SerialLink(9600), frozenset({SPO2, PULSE_RATE_OXIMETER}), make, cadence_s=cadence_s
-    )
+    return Driver(name, name, SerialLink(9600), frozenset({SPO2, PULSE_RATE_OXIMETER}), make, cadence_s=cadence_s)
 
 
 DRIVERS = {

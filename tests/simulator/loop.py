@@ -13,17 +13,18 @@ T = TypeVar("T")
 
 START_S = 1000.0
 """Where virtual time begins, seconds."""
+_LEAST_S = 1e-6
+"""So long does each turn of the loop take: a clock that stood still would make who waits for it wait for ever."""
 
 
 class _Idle(selectors.SelectSelector):
-    """Nothing ever comes from outside; waiting lets the time jump, by a microsecond at the least."""
+    """Nothing ever comes from outside; waiting lets the time jump."""
 
     now_s = START_S
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         assert timeout is not None, "everything waits for ever"
-        if timeout > 0:
-            self.now_s += max(1e-6, timeout)
+        self.now_s += max(_LEAST_S, timeout)
         return []
 
 
@@ -33,7 +34,7 @@ class SimLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._idle = _Idle()
         super().__init__(self._idle)
-        self._clock_resolution = 0.0  # nothing is early, or what is due now would be asked for again and again
+        self._clock_resolution = _LEAST_S / 10
 
     def time(self) -> float:
         """Seconds of virtual time."""

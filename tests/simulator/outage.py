@@ -10,15 +10,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hub_agent import identity, logs
+from hub_agent import identity
 from hub_agent.model import ReadingClass
-from hub_agent.noc import collector as collecting
 from hub_agent.noc.store import Store
 from tests.configs import HUB
 from tests.simulator.hub import patched
 from tests.simulator.loop import SimLoop
 from tests.simulator.promises import Chart
-from tests.simulator.world import DAY_S, History, Wholeness, World, living
+from tests.simulator.world import DAY_S, History, Wholeness, World, living, quick
 
 _WARM_DAYS = 2
 _DRAIN_S = 6 * 3600.0
@@ -69,9 +68,11 @@ async def _happen(here: Path, days: int) -> tuple[float, int, int]:
 
 def main() -> None:
     """Run for so many days."""
-    logs.configure("critical", "json")
-    collecting.TURN_S = 5.0
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as here, asyncio.Runner(loop_factory=SimLoop) as runner:  # noqa: S108
+    with (
+        quick(),
+        tempfile.TemporaryDirectory(dir="/dev/shm") as here,  # noqa: S108 - of its own
+        asyncio.Runner(loop_factory=SimLoop) as runner,
+    ):
         slope_kib, readings, lost = runner.run(_happen(Path(here), int(sys.argv[1])))
     print(f"{slope_kib:.2f} {readings} {lost}")  # noqa: T201 - the program's output
 

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from hub_agent import identity, logs
+from hub_agent import housekeeping, identity, intake, logs
 from hub_agent.model import ReadingClass
 from hub_agent.mqtt import Profile
 from hub_agent.noc import collector as collecting
@@ -124,9 +125,7 @@ class World:
         while True:
             await self.noc.wait()
             with Store(self.here / "noc.db") as store:
-                collector = Collector(
-                    store, self.keys, Profile(NOC, "sim", 1), TrueClock(), on_outcome=self._charted
-                )
+                collector = Collector(store, self.keys, Profile(NOC, "sim", 1), TrueClock(), on_outcome=self._charted)
                 async with asyncio.TaskGroup() as tasks:
                     task = tasks.create_task(collector.run())
                     while self.noc.is_set():  # noqa: ASYNC110 - cleared by a fault
@@ -350,11 +349,19 @@ def happen(here: Path, seed: int, days: float) -> History:
         seed: of everything.
         days: how long things go wrong; an hour of calm follows.
     """
-    logs.configure("critical", "json")
-    random.seed(seed)
-    before, collecting.TURN_S = collecting.TURN_S, 5.0
-    try:
+    with quick():
+        random.seed(seed)
         with asyncio.Runner(loop_factory=SimLoop) as runner:
             return runner.run(_happen(here, seed, days))
-    finally:
-        collecting.TURN_S = before
+
+
+@contextmanager
+def quick() -> Iterator[None]:
+    """Look less often at what does not change by itself: an idle second of the hub is most of what a day would cost."""
+    logs.configure("critical", "json")
+    with (
+        mock.patch.object(collecting, "TURN_S", 5.0),
+        mock.patch.object(housekeeping, "TURN_S", 5.0),
+        mock.patch.object(intake, "TURN_S", 5.0),
+    ):
+        yield
