@@ -61,6 +61,7 @@ async def running(
         progress = Progress(clock)
         sinks = await stack.enter_async_context(asyncio.TaskGroup())
         intake_task = sinks.create_task(parts.intake.run(partial(progress.show, "intake")), name="intake")
+        await parts.recover()
         tasks = [
             sinks.create_task(parts.broker().run(partial(progress.show, "uplink")), name="uplink"),
             sinks.create_task(parts.desk.run(), name="commands"),

@@ -7,7 +7,7 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hub_agent import config as configuration
 from hub_agent import control, logs
@@ -15,10 +15,12 @@ from hub_agent.alarms.annunciator import Output
 from hub_agent.alarms.outputs import Bell, Hook, Led
 from hub_agent.app import running
 from hub_agent.config import Config
-from hub_agent.devices.ble.host import Host
 from hub_agent.devices.ways import opener
 from hub_agent.errors import ConfigError, HubError
 from hub_agent.registry import load_drivers
+
+if TYPE_CHECKING:
+    from hub_agent.devices.ble.host import Host
 
 RESTART: Final = 75
 """Exit code after ``agent.restart`` (sysexits EX_TEMPFAIL): the supervisor starts the hub anew."""
@@ -51,7 +53,7 @@ def _leaves(group: BaseExceptionGroup[Exception]) -> list[BaseException]:
     return leaves
 
 
-def _bluez() -> Host:
+def _bluez() -> "Host":
     """Make the real Bluetooth stack's host; imported only where a device needs it."""
     from hub_agent.devices.ble.bluez import BlueZ  # noqa: PLC0415
 

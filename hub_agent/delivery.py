@@ -3,6 +3,7 @@
 Owns: these values. Never: delivers; the forwarder does.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -54,3 +55,20 @@ class Figures:
     resent: int = 0
     refused: int = 0
     last_confirmed_s: float | None = None
+
+    def delivered(self, cls: ReadingClass, items: int, received_ns: Iterable[int], attempts: int, now_s: float) -> None:
+        """Count a batch that the NOC has confirmed.
+
+        Args:
+            cls: its class.
+            items: how many it holds.
+            received_ns: monotonic stamps of its items, of those that were sent while fresh.
+            attempts: how often it was sent.
+            now_s: monotonic.
+        """
+        self.confirmed += items
+        if cls is not ReadingClass.ALARM:
+            self.confirmed_readings += items
+        self.resent += attempts > 1
+        for one_ns in received_ns:
+            self.latency[cls].add(now_s - one_ns / 1e9)

@@ -52,7 +52,7 @@ class Header(NamedTuple):
         items: how many items it holds, so that loss can be counted without opening.
         epoch: 8 bytes that name the data key.
         link: digest of the batch before (``seq - 1``), zeros for the first.
-        coding: 0 plain, 1 raw deflate (RFC 1951) before sealing.
+        coding: 0 plain, 1 raw deflate (RFC 1951) with the preset dictionary before sealing.
     """
 
     version: int

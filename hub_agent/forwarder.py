@@ -17,7 +17,7 @@ from hub_agent.clock import Clock
 from hub_agent.delivery import Figures, Policy, Trouble
 from hub_agent.envelope import open_confirmation, parse_batch
 from hub_agent.errors import DeliveryError, SealError
-from hub_agent.flights import Choice, Flight
+from hub_agent.flights import Choice
 from hub_agent.lanes import Lanes
 from hub_agent.logs import get_logger
 from hub_agent.model import ReadingClass
@@ -25,14 +25,13 @@ from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
 from hub_agent.outbox.outbox import Committed, Outbox
 from hub_agent.outbox.store import class_of, seq_of
 from hub_agent.pace import Pace
+from hub_agent.reluctance import Reluctance
 from hub_agent.telling import Telling
 from hub_agent.topics import Topics
 
 _log = get_logger("forwarder")
 
-
 _PAGE: Final = 256
-_PROBE_S: Final = 1.0
 _PACKET_TOO_LARGE: Final = 0x95
 
 
@@ -81,12 +80,12 @@ class Forwarder:
         self._topics = topics
         self._confirmation_keys = tuple(confirmation_keys)
         self._policy = policy
+        self._holds = policy.on_no_subscribers == "hold"
         self._clock = clock
-        self._on_trouble = on_trouble
-        self._trouble: Trouble | None = None
-        self._probe_at_s = 0.0
+        self._reluctance = Reluctance(on_trouble, clock.monotonic_s)
         self._on_event = Telling(on_event, clock.monotonic_s)
         self._on_noc_time = on_noc_time
+        self._noc_ns = 0
         self._draw = draw
         self._lost_s: float | None = None
         pace = Pace(policy.drain_bytes_s, policy.drain_spread_s)
@@ -154,21 +153,11 @@ class Forwarder:
                 rows = await self._outbox.after(cls, behind, _PAGE)
                 batches = [Committed(row.key, row.items, row.envelope, numbers=row.numbers) for row in rows]
                 self.lanes.refill(cls, behind, batches, exhausted=len(rows) < _PAGE)
-            choice = self.lanes.choose(self._clock.monotonic_s()) if self._may_send() else None
+            choice = self.lanes.choose(self._clock.monotonic_s()) if self._reluctance.may_send() else None
             if choice is not None:
                 self._publish(link, choice)
             elif self.lanes.wants() is None:  # choosing may have left something to the outbox
                 return
-
-    def _may_send(self) -> bool:
-        """Say whether to send now: while the broker refuses, one probe a second, so that nothing storms."""
-        if self._trouble is None:
-            return True
-        now_s = self._clock.monotonic_s()
-        if now_s < self._probe_at_s:
-            return False
-        self._probe_at_s = now_s + _PROBE_S
-        return True
 
     def _publish(self, link: Publisher, choice: Choice) -> None:
         batch = choice.batch
@@ -207,7 +196,7 @@ class Forwarder:
         reason = future.result()
         if reason is not None and reason.is_failure:
             self._announced.clear()
-            self._begin("uplink_refused")
+            self._reluctance.begin("uplink_refused")
 
     def _answered(self, key: int, future: "asyncio.Future[Any]") -> None:
         """Book a PUBACK. Runs on the event loop."""
@@ -222,38 +211,22 @@ class Forwarder:
         elif reason is not None and reason.is_failure:
             self.figures.refused += 1
             self.lanes.returned(key, now_s)
-            self._begin("uplink_refused")
-        elif reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._holds:
+            self._reluctance.begin("uplink_refused")
+        elif (
+            reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._policy.on_no_subscribers == "hold"
+        ):
             self.lanes.returned(key, now_s)
-            self._begin("no_subscribers")
+            self._reluctance.begin("no_subscribers")
         else:
             self.lanes.acknowledged(key, now_s)
-            self._end()
+            if self._reluctance.end():
+                self._announced.clear()  # a record that went to nobody is as good as never sent
             if self._policy.confirm == "broker":
                 self._confirmed(seq_of(key), seq_of(key))
 
-    @property
-    def _holds(self) -> bool:
-        return self._policy.on_no_subscribers == "hold"
-
     def refused(self) -> None:
         """Take note that the broker refused something else of this hub's."""
-        self._begin("uplink_refused")
-
-    def _begin(self, trouble: Trouble) -> None:
-        """Note that the broker refuses; said once, and probed once a second until it takes something again."""
-        if self._trouble != trouble:
-            self._end()
-            self._trouble = trouble
-            self._probe_at_s = self._clock.monotonic_s() + _PROBE_S
-            self._on_trouble(trouble, True)
-
-    def _end(self) -> None:
-        """Note that the broker takes what is sent."""
-        if self._trouble is not None:
-            trouble, self._trouble = self._trouble, None
-            self._announced.clear()  # a record that went to nobody is as good as never sent
-            self._on_trouble(trouble, False)
+        self._reluctance.begin("uplink_refused")
 
     async def _wait(self, link: Publisher) -> None:
         """Sleep until there may be something to send, a timer is due, or the link is gone."""
@@ -262,8 +235,9 @@ class Forwarder:
         next_s = self.lanes.next_s(now_s)
         if next_s is not None:
             due_s = min(due_s, max(next_s, now_s + 0.05))
-        if self._trouble is not None and self._probe_at_s > now_s:
-            due_s = min(due_s, self._probe_at_s)
+        probe_s = self._reluctance.next_s()
+        if probe_s is not None and probe_s > now_s:
+            due_s = min(due_s, probe_s)
         oldest_s = min(self._pubacks.values(), default=now_s)
         if now_s - oldest_s > PUBACK_TIMEOUT_S:
             link.lose(f"no PUBACK within {PUBACK_TIMEOUT_S:g} s")
@@ -287,39 +261,33 @@ class Forwarder:
         if word.hub_id != self._topics.hub_id or message.topic != self._topics.confirm or message.retained:
             self._on_event("confirmation_rejected", {"why": "addressed to another hub, or retained"})
             return
-        self._on_noc_time(word.wall_ns)
         if word.journal != self._outbox.journal:
             return  # of an earlier life of this hub's storage: nothing here has those numbers
+        self._hear(word.wall_ns)
         for first, last in word.confirmed:
             if 1 <= first <= last <= self._outbox.last_seq:
                 self._confirmed(first, last)
         if word.wanted:
             self._announced.difference_update(word.wanted)
         for seq, code in word.refused:
-            self._refused_by_noc(seq, code)
+            if flight := self.lanes.flights.get(seq):
+                self._put_aside(flight.batch.key, code)
         self._wake.set()
+
+    def _hear(self, wall_ns: int) -> None:
+        """Take the NOC's time, if it is news: an old word, sent again, must not pass for a NOC that watches."""
+        if wall_ns > self._noc_ns:
+            self._noc_ns = wall_ns
+            self._on_noc_time(wall_ns)
 
     def _confirmed(self, first: int, last: int) -> None:
         now_s = self._clock.monotonic_s()
         flights = self.lanes.confirmed(first, last, now_s)
         self.figures.last_confirmed_s = now_s
         for flight in flights:
-            self.figures.confirmed += flight.batch.items
-            if class_of(flight.batch.key) is not ReadingClass.ALARM:
-                self.figures.confirmed_readings += flight.batch.items
-            self.figures.resent += flight.attempts > 1
-            self._measure(flight, now_s)
+            batch = flight.batch
+            self.figures.delivered(class_of(batch.key), batch.items, batch.received_ns, flight.attempts, now_s)
         self._outbox.confirm(first, last, [flight.batch for flight in flights])
-
-    def _measure(self, flight: Flight, now_s: float) -> None:
-        latency = self.figures.latency[class_of(flight.batch.key)]
-        for received_ns in flight.batch.received_ns:
-            latency.add(now_s - received_ns / 1e9)
-
-    def _refused_by_noc(self, seq: int, code: str) -> None:
-        flight = self.lanes.flights.get(seq)
-        if flight is not None:
-            self._put_aside(flight.batch.key, code)
 
     def _put_aside(self, key: int, code: str) -> None:
         """Keep a batch that nobody takes, but stop sending it; a person must look."""

@@ -104,13 +104,13 @@ def _gap(device: str, why: Why, since: Stamp, until: Stamp | None, at: Stamp) ->
     fields = {
         "device": device,
         "why": why,
-        "from": _instant(since),
-        "to": None if until is None else _instant(until),
+        "from": instant(since),
+        "to": None if until is None else instant(until),
     }
     return Event("gap", at, fields)
 
 
-def _instant(stamp: Stamp) -> list[Any]:
+def instant(stamp: Stamp) -> list[Any]:
     """Spell a stamp so that the NOC can date it like any other: of which boot, both clocks, how good."""
     return [stamp.boot, stamp.monotonic_ns // _MS, stamp.wall_ns // _MS, stamp.clock is ClockState.SYNCED]
 

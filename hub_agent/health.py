@@ -1,7 +1,7 @@
 """What the hub says of itself: the retained status and the heartbeat.
 
 Owns: the clear JSON of ``up/status`` and ``up/health``, as ``docs/wire.md`` describes it.
-Never: carries a vital sign, a device's identity or a patient's; names devices by their alias alone.
+Never: lets a vital sign, a device's name or identity, or a patient's into what the broker sees.
 """
 
 import json
@@ -24,6 +24,8 @@ from hub_agent.model import ReadingClass
 from hub_agent.outbox.outbox import Outbox
 
 BEAT_S: Final = 10.0
+BRIEF_BEATS: Final = 5
+"""So many beats may be brief between two whole ones."""
 EDGES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 300.0)
 """Upper edges of the delivery histogram's buckets."""
 
@@ -93,11 +95,41 @@ class Health:
         self._book = book
         self._uplink = uplink
         self._beats = 0
+        self._brief = 0
+        self._news: object = None
 
     def beat(self) -> bytes:
-        """Make the next heartbeat."""
+        """Make the next heartbeat: brief, unless there is news or the last whole one is a minute old.
+
+        A whole one of eight devices is 3 kB; six a minute would be a third of all that a quiet hub sends.
+        """
         self._beats += 1
-        return _json({"v": 1, "hub": self._hub_id, "seq": self._beats, **self.snapshot()})
+        snapshot = self.snapshot()
+        news = self._uplink.connects, snapshot["alarms"], [state.state for state in self._devices.values()]
+        if self._brief < BRIEF_BEATS and news == self._news:
+            self._brief += 1
+            shown = self._in_brief(snapshot)
+        else:
+            self._brief, self._news = 0, news
+            shown = self._whole(snapshot)
+        return _json({"v": 1, "hub": self._hub_id, "seq": self._beats, **shown})
+
+    def _in_brief(self, snapshot: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep what tells that nothing is lost, and what changes by itself."""
+        waiting = {name: lane for name, lane in snapshot["delivery"]["waiting"].items() if lane["batches"]}
+        kept = {name: snapshot[name] for name in ("session", "at", "clock", "storage")}
+        return {**kept, "delivery": {"waiting": waiting}}
+
+    def _whole(self, snapshot: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out what names a device or quotes one.
+
+        Devices stand in the order of the configuration, without their aliases and without why they are not there: that
+        sentence may name a port or a driver. The command ``status`` brings both, sealed.
+        """
+        devices = [
+            {name: value for name, value in device.items() if name != "why"} for device in snapshot["devices"].values()
+        ]
+        return {**snapshot, "devices": devices}
 
     def snapshot(self) -> dict[str, Any]:
         """Give everything that a status question wants to know."""

@@ -44,6 +44,7 @@ async def keep_house(
     *,
     turn: Callable[[Stamp], None],
     watch_storage: Callable[[], Awaitable[None]],
+    watch_backlog: Callable[[], Awaitable[None]],
 ) -> None:
     """Turn for ever.
 
@@ -53,11 +54,13 @@ async def keep_house(
         clock: stamps.
         turn: is told each second.
         watch_storage: looks at the room that is left, each second.
+        watch_backlog: looks at what waits, each second.
     """
     settled_s = clock.monotonic_s()
     while True:
         turn(clock.stamp())
         await watch_storage()
+        await watch_backlog()
         if clock.monotonic_s() - settled_s >= SETTLE_S:
             settled_s = clock.monotonic_s()
             await outbox.settle()

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 from hub_agent.clock import Clock
 from hub_agent.errors import StorageError
 from hub_agent.model import Reading, ReadingClass, ReceivedReading, Stamp
-from hub_agent.outbox.outbox import Committed, Outbox, name_record
+from hub_agent.outbox.outbox import Committed, Outbox
 from hub_agent.wire import Event, Item
 
 COMMIT_S: Final[Mapping[ReadingClass, float]] = {
@@ -127,7 +127,7 @@ class Intake:
         self.counts.received += 1
         name = ""
         if reading.record is not None or reading.measured is not None:
-            name = name_record(device, (reading.record, reading.measured, reading.user, reading.measurements))
+            name = self._outbox.name(device, reading)
             if await self._is_known(name, reading):
                 self.counts.repeated += 1
                 return False

@@ -1,4 +1,4 @@
-"""How long readings took, as a histogram that is small, mergeable and exact to five percent.
+"""How long readings took, as a histogram that is small and exact to five percent.
 
 Owns: the buckets. Never: reads a clock or forgets by itself.
 """
@@ -41,13 +41,6 @@ class Latency:
             sum(n for bucket, n in self._buckets.items() if math.exp(bucket * _GROWTH) <= edge * 1.05)
             for edge in edges_s
         ]
-
-    def merge(self, other: "Latency") -> None:
-        """Add another histogram's durations."""
-        for bucket, n in other._buckets.items():  # noqa: SLF001 - of the same class
-            self._buckets[bucket] = self._buckets.get(bucket, 0) + n
-        self.count += other.count
-        self.max_s = max(self.max_s, other.max_s)
 
     def summary(self) -> dict[str, float | None]:
         """Give p50, p95 and p99 in seconds, rounded to a tenth of a millisecond."""

@@ -6,10 +6,10 @@ Owns: how a command's words become calls. Never: verifies a command, records one
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from hub_agent.alarms.alarm import AlarmEvent
+from hub_agent.alarms.alarm import AlarmEvent, Presence
 from hub_agent.alarms.watch import AlarmBook
 from hub_agent.clock import Clock
-from hub_agent.commands.claims import LimitSetting, LimitsOff, LimitsOn, LimitsSet, NoArgs
+from hub_agent.commands.claims import AlarmAcknowledge, AudioPause, LimitSetting, LimitsOff, LimitsOn, LimitsSet, NoArgs
 from hub_agent.commands.desk import Handler
 from hub_agent.commands.limit_setting import limit_of, setting_of
 from hub_agent.commands.record import Result
@@ -53,6 +53,8 @@ class Orders:
             "limits.set": self._limits_set,
             "limits.off": self._limits_off,
             "limits.on": self._limits_on,
+            "alarm.acknowledge": self._alarm_acknowledge,
+            "audio.pause": self._audio_pause,
             "agent.restart": self._agent_restart,
         }
 
@@ -81,6 +83,18 @@ class Orders:
     async def _limits_on(self, args: LimitsOn) -> Result:
         self._raised(self._book.on(by_refid(args.measure).code, args.device, self._clock.stamp()))
         return {}
+
+    async def _alarm_acknowledge(self, args: AlarmAcknowledge) -> Result:
+        events = self._book.acknowledge(args.alarm, self._clock.stamp())
+        self._raised(events)
+        await self._keep()
+        presence = events[-1].presence if events else Presence.ACKNOWLEDGED  # no event: it was acknowledged before
+        return {"presence": presence.value}
+
+    async def _audio_pause(self, args: AudioPause) -> Result:
+        self._book.pause_audio(args.for_s, self._clock.stamp())
+        await self._keep()
+        return {"for_s": args.for_s}
 
     async def _agent_restart(self, _args: NoArgs) -> Result:
         self._restart()

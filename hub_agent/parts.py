@@ -14,6 +14,7 @@ from hub_agent import gaps, mqtt
 from hub_agent.alarms.alarm import AlarmEvent
 from hub_agent.alarms.annunciator import Annunciator, Output
 from hub_agent.alarms.watch import AlarmBook
+from hub_agent.backlog import BacklogWatch
 from hub_agent.builder import Builder
 from hub_agent.clock import Clock
 from hub_agent.commands.desk import Desk
@@ -31,6 +32,7 @@ from hub_agent.intake import COMMIT_S, STATE, Intake
 from hub_agent.logs import get_logger
 from hub_agent.model import Reading, ReadingClass, Stamp
 from hub_agent.orders import Orders
+from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.ledger import CommandLedger
 from hub_agent.outbox.outbox import Outbox
 from hub_agent.reporter import Reporter, to_wire
@@ -119,6 +121,7 @@ class Parts:
         self._keys = command_keys(build.trust)
         self.desk = self._make_desk()
         self._bar = ReplayBar(outbox, clock, build.floor, self._keys)
+        self._backlog = BacklogWatch(outbox, self._uplink, clock, self.reporter.backlog)
         self._storage = StorageWatch(outbox, self.forwarder, self.reporter.storage)
         self.agent = Agent(
             config,
@@ -181,7 +184,7 @@ class Parts:
 
         return Desk(
             context=context,
-            ledger=CommandLedger(lambda work: outbox.run(lambda store: store.on_connection(work))),
+            ledger=CommandLedger(lambda work: outbox.run(lambda store: store.on_connection(work)), LocalBox(build.key)),
             handlers=self.orders.handlers,
             results=self.reporter.result,
             events=self.reporter.security,
@@ -189,7 +192,7 @@ class Parts:
         )
 
     async def restore(self) -> None:
-        """Take up what an earlier life of the process left: alarms with their limits, the clock floor, commands."""
+        """Take up what an earlier life of the process left: alarms with their limits, the clock floor."""
         floor = await self._outbox.state(FLOOR)
         if floor is not None:
             self._build.floor.raise_to(int.from_bytes(floor, "big"))
@@ -202,7 +205,13 @@ class Parts:
         await self._bar.restore()
         if self._build.damage is not None:
             self.reporter.storage_damaged(*self._build.damage, ledger_lost=self._bar.lost)
-        await self.desk.recover()  # before a command can come: it would be taken for one of the earlier life
+
+    async def recover(self) -> None:
+        """Answer the commands that an earlier life of the process left open; the intake must be running.
+
+        Before a command can come: it would be taken for one of the earlier life.
+        """
+        await self.desk.recover()
 
     def broker(self) -> BrokerSession:
         """Make the broker session."""
@@ -228,6 +237,7 @@ class Parts:
             build.clock,
             turn=self._turn,
             watch_storage=self._storage.turn,
+            watch_backlog=self._backlog.turn,
         )
 
     def _turn(self, stamp: Stamp) -> None:
@@ -243,8 +253,6 @@ class Parts:
         """Bring what can be saved of damaged outboxes to the NOC; returns when that is done."""
         build = self._build
         await Salvager(self._outbox, self.forwarder, build.clock, build.salvage).run(build.set_aside)
-
-    # --- devices ------------------------------------------------------------------------------------------------------
 
     def runner(self, device: Device, ways: Ways) -> Runner | None:
         """Make a device's runner; a device that cannot be run is parked, and said so."""
@@ -275,8 +283,6 @@ class Parts:
         if not reading.stored:
             self.reporter.heard(device, stamp)
         return await self.intake.take(device, reading, stamp)
-
-    # --- small glue ---------------------------------------------------------------------------------------------------
 
     async def _command(self, message: mqtt.Message) -> None:
         await self._bar.close()

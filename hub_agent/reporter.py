@@ -13,6 +13,7 @@ from hub_agent.alarms.watch import AlarmBook
 from hub_agent.clock import Clock
 from hub_agent.clock_watch import ClockWatch
 from hub_agent.commands.record import CommandResult, SecurityEvent
+from hub_agent.commands.refusal import ATTACKS
 from hub_agent.delivery import Trouble
 from hub_agent.gaps import Gaps, hub_off
 from hub_agent.health import RELEASE
@@ -28,6 +29,14 @@ class Taker(Protocol):
 
     def note(self, event: Event, cls: ReadingClass = ReadingClass.ALARM) -> None:
         """Take an event."""
+        ...
+
+    async def keep_state(self) -> None:
+        """Make durable what was taken; returns when it is.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
         ...
 
     def raise_now(self, events: Sequence[AlarmEvent]) -> None:
@@ -139,6 +148,10 @@ class Reporter:
         _log.warning("delivery_trouble", code=trouble, state="begun" if active else "over")
         self.alarm(trouble, active=active)
 
+    def backlog(self, late: bool) -> None:  # noqa: FBT001 - begins or ends
+        """The oldest unconfirmed batch is too old although the broker is there, or no longer so."""
+        self.alarm("backlog_age", active=late)
+
     def uplink(self, up: bool, _why: str) -> None:  # noqa: FBT001 - one transition, one word
         """The broker link came or went."""
         self.alarm("uplink_down", active=not up)
@@ -146,12 +159,21 @@ class Reporter:
     # --- commands -----------------------------------------------------------------------------------------------------
 
     async def result(self, result: CommandResult) -> None:
-        """A command was answered."""
+        """A command was answered; the answer is durable when this returns.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
         fields = {"jti": result.jti, "op": result.op, "outcome": result.outcome, "result": dict(result.result)}
         self.taker.note(Event("result", self._clock.stamp(), fields))
+        await self.taker.keep_state()
 
     async def security(self, event: SecurityEvent) -> None:
-        """Something came that should not have come."""
+        """Something came that should not have come; an alarm where it means an attack. Durable when this returns.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
         _log.warning("security_event", code=event.code)
         fields = {
             "code": event.code,
@@ -161,6 +183,9 @@ class Reporter:
             "times": event.times,
         }
         self.taker.note(Event("security", self._clock.stamp(), fields))
+        if event.code in ATTACKS:
+            self.alarm("security", active=True)
+        await self.taker.keep_state()
 
     # --- the hub itself -----------------------------------------------------------------------------------------------
 

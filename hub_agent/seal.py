@@ -10,7 +10,6 @@ fork or a cloned card.
 """
 
 import os
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -22,15 +21,25 @@ from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from hub_agent.envelope import DEFLATE, PLAIN, SIGN_BATCH, SIGN_EPOCH, VERSION, Batch, EpochRecord, Ranges, verify
+from hub_agent.envelope import (
+    DEFLATE,
+    PLAIN,
+    SIGN_BATCH,
+    SIGN_EPOCH,
+    VERSION,
+    Batch,
+    EpochRecord,
+    Ranges,
+    parse_batch,
+    verify,
+)
 from hub_agent.errors import SealError
 from hub_agent.model import ReadingClass
+from hub_agent.squeeze import expand, squeeze
 
 BATCHES_PER_EPOCH: Final = 1 << 20
 
 _NONCE: Final = 12
-_WORTH_COMPRESSING: Final = 96
-"""Below this a deflate block costs more than it saves."""
 
 HYBRID: Final = "MLKEM768_X25519"
 CLASSIC: Final = "X25519"
@@ -155,6 +164,15 @@ class Sealer:
         signature = self._identity.sign(SIGN_EPOCH + header + recipients)
         return Epoch(epoch_id, cbor2.dumps([header, recipients, signature]), AESGCM(data_key))
 
+    def made(self, envelope: bytes) -> bool:
+        """Tell whether a stored batch is still as it was sealed: of this hub and journal, with its signature."""
+        try:
+            batch = parse_batch(envelope)
+            verify_batch(batch, self._identity.public_key())
+        except SealError:
+            return False
+        return (batch.header.hub_id, batch.header.journal) == (self._hub_id, self._journal)
+
     def seal(
         self,
         epoch: Epoch,
@@ -167,33 +185,14 @@ class Sealer:
         covers: Ranges = (),
     ) -> bytes:
         """Seal one body into an envelope; see :class:`Header` for the arguments."""
-        coding, content = PLAIN, body
-        if len(body) >= _WORTH_COMPRESSING:
-            squeezed = _deflate(body)
-            if len(squeezed) < len(body):
-                coding, content = DEFLATE, squeezed
+        squeezed = squeeze(body)
+        coding, content = (DEFLATE, squeezed) if len(squeezed) < len(body) else (PLAIN, body)
         header = cbor2.dumps(
             [VERSION, self._hub_id, self._journal, seq, covers, int(cls), items, epoch.id, link, coding]
         )
         nonce = self._random(_NONCE)
         sealed = nonce + epoch.key.encrypt(nonce, content, header)
         return cbor2.dumps([header, sealed, self._identity.sign(SIGN_BATCH + header + sealed)])
-
-
-def _deflate(body: bytes) -> bytes:
-    squeezer = zlib.compressobj(6, zlib.DEFLATED, -15)
-    return squeezer.compress(body) + squeezer.flush()
-
-
-def _inflate(data: bytes, limit: int) -> bytes:
-    opener = zlib.decompressobj(-15)
-    try:
-        body = opener.decompress(data, limit)
-    except zlib.error as error:
-        raise SealError("batch: does not inflate") from error
-    if opener.unconsumed_tail or not opener.eof:
-        raise SealError("batch: inflates beyond the limit or is cut short")
-    return body
 
 
 def _info(header: bytes, kid: str, suite: str) -> bytes:
@@ -243,7 +242,7 @@ def unseal(batch: Batch, data_key: AESGCM, *, limit: int = 1 << 24) -> bytes:
         content = data_key.decrypt(batch.sealed[:_NONCE], batch.sealed[_NONCE:], batch.header_bytes)
     except (InvalidTag, ValueError) as error:
         raise SealError("batch: the seal does not open") from error
-    return _inflate(content, limit) if batch.header.coding == DEFLATE else content
+    return expand(content, limit) if batch.header.coding == DEFLATE else content
 
 
 def verify_batch(batch: Batch, hub_key: Ed25519PublicKey) -> None:

@@ -192,7 +192,10 @@ class Salvager:
         """Say what was saved and what was not, durably; only then let go of the file."""
         whole = not progress.unproven and not progress.unread
         fields = {
-            "cause": "damaged",
+            "device": "",
+            "why": "damaged",
+            "from": None,
+            "to": None,
             "file": aside.name,
             "salvaged": progress.salvaged,
             "unproven": progress.unproven,

@@ -35,6 +35,14 @@ from hub_agent.model import (
 _MS: Final = 1_000_000
 SHAPE_MAX: Final = 256
 """Measurements in one reading: more is no device's, and would let a few bytes unfold into gigabytes."""
+ITEMS_MAX: Final = 65_536
+"""Items in one batch: a minute of everything that a hub can hear is far less."""
+_BOOT_BYTES: Final = 8
+_NAME_BYTES: Final = 16
+_EXACT: Final = 1 << 53
+"""Whole numbers beyond are not the same in every JSON reader, nor do they fit everywhere."""
+_WIDEST: Final = 1 << 128
+"""Of a column's differences: more digits than any device's decimal has."""
 _RARE: Final = frozenset("iwsx")
 """Keys of what a live continuous reading does not have."""
 _OFFSET_SLACK_MS: Final = 2
@@ -57,6 +65,8 @@ class Event(NamedTuple):
 
 
 Item = ReceivedReading | Event
+_Clock = tuple[str, int, int, ClockState]
+"""Boot, monotonic and wall milliseconds, discipline."""
 
 
 class _Clocks:
@@ -150,43 +160,92 @@ def _encode_samples(block: Samples) -> list[Any]:
     return [block.code, block.unit, str(block.period_s), str(block.scale), list(block.data)]
 
 
-def decode(body: bytes) -> tuple[Item, ...]:
+def decode(body: bytes, count: int | None = None) -> tuple[Item, ...]:
     """Decode the body of a batch: its readings, group by group, then its events.
 
+    Args:
+        body: CBOR.
+        count: how many items its header promises; None where there is no header.
+
     Raises:
-        DecodeError: this is not a body of this version.
+        DecodeError: this is not a body of this version, or holds more or fewer items.
     """
+    most = ITEMS_MAX if count is None else min(count, ITEMS_MAX)
     try:
         content = cbor2.loads(body)
         clocks = [
-            (bytes(boot).hex(), int(at_ms), int(wall_ms), ClockState.SYNCED if synced else ClockState.UNSYNCED)
+            (
+                _bytes(boot, _BOOT_BYTES).hex(),
+                whole(at_ms),
+                whole(wall_ms),
+                ClockState.SYNCED if synced else ClockState.UNSYNCED,
+            )
             for boot, at_ms, wall_ms, synced in content["c"]
         ]
         items: list[Item] = []
         for group in content.get("r", ()):
+            _fit(len(items) + len(group["t"]), most)  # before a few bytes unfold into millions of readings
             items.extend(_decode_group(group, clocks))
+        events = content.get("e", ())
+        _fit(len(items) + len(events), most)
         items.extend(
-            Event(kind, _stamp(clocks[index], at_ms), fields) for kind, index, at_ms, fields in content.get("e", ())
+            Event(kind, _stamp(_of(clocks, index), whole(at_ms)), fields) for kind, index, at_ms, fields in events
         )
     except DecodeError:
         raise
-    except (cbor2.CBORDecodeError, KeyError, IndexError, TypeError, ValueError, ArithmeticError) as error:
+    except (
+        cbor2.CBORDecodeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise DecodeError(f"batch body: {type(error).__name__}: {error}") from error
+    if count is not None and len(items) != count:
+        raise DecodeError("batch body: fewer items than its header promises")
     return tuple(items)
 
 
-def _stamp(clock: tuple[str, int, int, ClockState], at_ms: int) -> Stamp:
+def _fit(items: int, most: int) -> None:
+    if items > most:
+        raise DecodeError(f"batch body: more than {most} items")
+
+
+def whole(value: object, lowest: int = 1 - _EXACT, beyond: int = _EXACT) -> int:
+    """Give a whole number of ``lowest`` … ``beyond`` - 1, which a boolean is not.
+
+    Raises:
+        DecodeError: it is none.
+    """
+    if type(value) is not int or not lowest <= value < beyond:
+        raise DecodeError("batch body: a whole number is none, or is out of its range")
+    return value
+
+
+def _bytes(value: object, length: int) -> bytes:
+    if type(value) is not bytes or len(value) != length:
+        raise DecodeError(f"batch body: {length} bytes are none")
+    return value
+
+
+def _of(clocks: Sequence[_Clock], index: object) -> _Clock:
+    return clocks[whole(index, 0, len(clocks))]
+
+
+def _stamp(clock: _Clock, at_ms: int) -> Stamp:
     boot, monotonic_ms, wall_ms, state = clock
     return Stamp(boot, (monotonic_ms + at_ms) * _MS, (wall_ms + at_ms) * _MS, state)
 
 
-def _decode_group(group: Mapping[str, Any], clocks: Sequence[tuple[str, int, int, ClockState]]) -> Iterator[Item]:
-    clock = clocks[group["c"]]
-    cls = ReadingClass(group["k"])
-    quality = Quality(group.get("q", 0))
+def _decode_group(group: Mapping[str, Any], clocks: Sequence[_Clock]) -> Iterator[Item]:
+    clock = _of(clocks, group["c"])
+    cls = ReadingClass(whole(group["k"]))
+    quality = Quality(whole(group.get("q", 0), 0))
     stored = bool(group.get("b"))
-    user = group.get("u")
-    times = list(accumulate(group["t"]))
+    user = None if group.get("u") is None else whole(group["u"])
+    times = list(accumulate(map(whole, group["t"])))
     if group.keys().isdisjoint(_RARE):
         device = group["d"]
         for at_ms, measurements in zip(times, _measurements(group, len(times)), strict=True):
@@ -202,13 +261,13 @@ def _decode_group(group: Mapping[str, Any], clocks: Sequence[tuple[str, int, int
             cls,
             measurements,
             quality,
-            None if time is None else DeviceTime(datetime.fromisoformat(time[0]), time[1]),
-            record,
+            None if time is None else _decode_time(time),
+            None if record is None else whole(record),
             stored,
             user,
             tuple(_decode_samples(block) for block in blocks or ()),
         )
-        yield ReceivedReading(group["d"], reading, _stamp(clock, at_ms), name.hex() if name else "")
+        yield ReceivedReading(group["d"], reading, _stamp(clock, at_ms), _decode_name(name))
 
 
 @lru_cache(65_536)
@@ -222,9 +281,11 @@ def _measurements(group: Mapping[str, Any], count: int) -> Iterable[tuple[Measur
     shape = group["m"]
     if len(shape) > SHAPE_MAX or sum(not isinstance(column[2], str) for column in shape) != len(group["v"]):
         raise DecodeError("batch body: the columns of a group do not fit its shape")
-    if any(type(number) is not int for column in group["v"] for number in column):
+    if any(type(n) is not int or not -_WIDEST < n < _WIDEST for column in group["v"] for n in column):
         raise DecodeError("batch body: a column holds something else than whole numbers")
     if not shape:
+        if not all(group.get("x", ("",))):
+            raise DecodeError("batch body: a reading of nothing")
         return [()] * count
     values = iter(group["v"])
     columns: list[list[Measurement]] = []
@@ -236,6 +297,29 @@ def _measurements(group: Mapping[str, Any], count: int) -> Iterable[tuple[Measur
     return zip(*columns, strict=True)
 
 
+def _decode_name(name: object) -> str:
+    return "" if name is None else _bytes(name, _NAME_BYTES).hex()
+
+
+def _decode_time(time: Sequence[Any]) -> DeviceTime:
+    local, offset_min = time
+    return DeviceTime(datetime.fromisoformat(local), None if offset_min is None else whole(offset_min))
+
+
 def _decode_samples(block: Sequence[Any]) -> Samples:
     code, unit, period, scale, data = block
     return Samples(Code(code), unit, Decimal(period), Decimal(scale), tuple(data))
+
+
+def distinction(device: str, reading: Reading) -> bytes:
+    """Give the bytes that tell one record of a device from another, the same whenever the device sends it again.
+
+    Fixed CBOR, so that no release and no language version changes a name: ``[1, device, record, [local, offset_min] or
+    null, user, [[code, unit, value as text or null, reason or null], …]]``. Whether it came live or from memory is no
+    part of it: the same measurement, sent again from memory, is the same.
+    """
+    values = [
+        [m.code, m.unit, None if m.value is None else str(m.value), None if m.absent is None else m.absent.value]
+        for m in reading.measurements
+    ]
+    return cbor2.dumps([1, device, reading.record, _encode_time(reading.measured), reading.user, values])

@@ -54,7 +54,7 @@ READINGS = st.builds(
     st.booleans(),
     st.none() | st.integers(0, 255),
     st.just(()) | st.lists(SAMPLES, max_size=2).map(tuple),
-)
+).filter(lambda reading: reading.measurements or reading.samples)
 
 
 @st.composite

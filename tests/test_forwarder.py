@@ -179,7 +179,7 @@ async def test_a_puback_deletes_nothing_and_the_noc_s_word_does(tmp_path: Path) 
             assert (bench.waiting, bench.forwarder.figures.confirmed_readings) == (1, 2)
             bench.say([(3, 3)])
         assert bench.waiting == 0
-        assert bench.noc_ns == [_WALL_NS, _WALL_NS]
+        assert bench.noc_ns == [_WALL_NS]  # the same word again is no news
 
 
 @virtual_time
@@ -231,7 +231,7 @@ def test_a_word_that_is_not_for_this_is_no_word(tmp_path: Path, other: dict[str,
             assert await bench.outbox.row((2 << 56) | 1) is not None
             assert [code for code, _ in bench.events] == (["confirmation_rejected"] if told else [])
             assert told is None or told in bench.events[0][1]["why"]
-            assert bench.noc_ns == ([] if told else [_WALL_NS])
+            assert bench.noc_ns == ([] if told or "journal" in other else [_WALL_NS])
 
     run()
 
@@ -246,7 +246,7 @@ def _confirmation(**fields: Any) -> bytes:  # noqa: ANN401 - anything at all
     | st.builds(lambda value: _confirmation(confirmed=value), st.integers() | st.lists(st.lists(st.integers())))
     | st.builds(lambda value: _confirmation(wanted=value), st.text() | st.lists(st.binary()))
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_bytes_on_the_confirmation_topic_do_harm(tmp_path_factory: pytest.TempPathFactory, payload: bytes) -> None:
     @virtual_time
     async def run() -> None:
@@ -364,13 +364,13 @@ async def test_troubles_of_delivery_do_not_breed(tmp_path: Path) -> None:
             told.append((code, active))
             tasks.create_task(bench.commit(1, ReadingClass.ALARM))  # as the hub does: an alarm is a batch
 
-        bench.forwarder._on_trouble = tell
+        bench.forwarder._reluctance._tell = tell
         async with asyncio.TaskGroup() as tasks:
             await bench.commit()
             async with bench.connected(_Link(reason=NO_MATCHING_SUBSCRIBERS)) as link:
-                await asyncio.sleep(3600)
+                await asyncio.sleep(600)
                 assert told == [("no_subscribers", True)]
-                assert len(link.published) < 3700  # one probe a second, not one for each answer
+                assert len(link.published) < 700  # one probe a second, not one for each answer
                 link.reason = _SUCCESS
                 await asyncio.sleep(5)
             assert told == [("no_subscribers", True), ("no_subscribers", False)]
@@ -533,7 +533,7 @@ class _Story:
 
 
 @given(script=st.lists(st.sampled_from(["commit", "alarm", "lose", "refuse", "ack", "confirm", "wait"]), max_size=30))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_happens_everything_is_confirmed_in_the_end_and_counted_once(
     tmp_path_factory: pytest.TempPathFactory, script: list[str]
 ) -> None:

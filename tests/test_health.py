@@ -55,14 +55,36 @@ async def test_a_beat_counts_and_carries_all_that_the_noc_compares(tmp_path: Pat
         await room.intake.drain()
         first, second = json.loads(health.beat()), json.loads(health.beat())
     assert (first["seq"], second["seq"]) == (1, 2)
+    assert second["delivery"] == {"waiting": {"continuous": {"batches": 1, "items": 1, "numbers": 1}}}
     assert (first["hub"], first["release"], first["clock"]) == (HUB, RELEASE, "synced")
     assert first["storage"]["journal"] == room.outbox.journal.hex()
     assert (first["storage"]["last_seq"], first["storage"]["chain"]) == (1, room.outbox.chain.hex())
     assert first["delivery"]["waiting"]["continuous"] == {"batches": 1, "items": 1, "numbers": 1}
     assert first["uplink"] == {"up": True, "for_s": 1.0, "connects": 1, "why": ""}
-    assert first["devices"]["oximeter"]["for_s"] == 5.0
+    assert [device["for_s"] for device in first["devices"]] == [5.0]
     assert first["intake"] == {"received": 1, "stored": 1, "repeated": 0}
     assert first["process"]["rss_bytes"] > 2**20
+
+
+@virtual_time
+async def test_a_beat_is_whole_once_a_minute_and_when_there_is_news(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room:
+        state, uplink = DeviceState("connected"), Uplink(room.clock.monotonic_s(), connects=1)
+        health = _health(room, {"cuff": state}, uplink)
+
+        def whole() -> bool:
+            beat = json.loads(health.beat())
+            assert {"storage", "delivery", "session", "at"} <= beat.keys()
+            return "devices" in beat
+
+        assert [whole() for _ in range(8)] == [True, *[False] * 5, True, False]
+        state.state = "waiting"
+        assert [whole(), whole()] == [True, False]
+        room.intake.raise_now(room.book.technical("uplink_down", "", room.clock.stamp(), active=True))
+        room.book.tick(room.clock.stamp()._replace(monotonic_ns=room.clock.stamp().monotonic_ns + 10**12))
+        assert [whole(), whole()] == [True, False]
+        uplink.connects += 1
+        assert [whole(), whole()] == [True, False]
 
 
 @virtual_time
@@ -78,14 +100,17 @@ async def test_the_histogram_has_a_count_for_each_edge(tmp_path: Path) -> None:
 @virtual_time
 async def test_no_value_gets_into_a_beat_or_onto_the_screen(tmp_path: Path) -> None:
     async with a_room(tmp_path / "o.db", LoopClock()) as room:
-        state = DeviceState(since_s=room.clock.monotonic_s())
-        health = _health(room, {"cuff": state}, Uplink(room.clock.monotonic_s()))
+        state = DeviceState(since_s=room.clock.monotonic_s(), why="driver 'canary-x' on ttyCANARY0: gone")
+        health = _health(room, {"canary-cuff": state}, Uplink(room.clock.monotonic_s()))
         await room.intake.take("oximeter", spo2("83.0417"), room.clock.stamp())
         room.intake._add(ReadingClass.EPISODIC, room.intake._pending[ReadingClass.CONTINUOUS][0])
         await room.intake.take("cuff", pressure(1_234_567)._replace(cls=ReadingClass.CONTINUOUS), room.clock.stamp())
         await room.intake.drain()
-        said = health.beat().decode() + "\n".join(lines(health.snapshot()))
-    assert not re.search(r"83\.0417|1234567", said)
+        said = health.beat().decode()
+        shown = "\n".join(lines(health.snapshot()))
+    assert not re.search(r"83\.0417|1234567", said + shown)
+    assert "canary" not in said.lower()
+    assert "canary-cuff" in shown
 
 
 @virtual_time

@@ -33,15 +33,6 @@ def test_buckets_count_up_to_their_edges_to_five_percent(durations: list[float])
         assert sum(d <= edge * 0.999_999 for d in durations) <= counted <= sum(d <= edge * 1.050_001 for d in durations)
 
 
-@given(_DURATIONS, _DURATIONS)
-def test_merging_is_adding_one_by_one(first: list[float], second: list[float]) -> None:
-    merged, together = _of(first), _of(first + second)
-    merged.merge(_of(second))
-    assert merged.summary() == together.summary()
-    assert (merged.count, merged.max_s) == (together.count, together.max_s)
-    assert merged.below(_EDGES) == together.below(_EDGES)
-
-
 def test_nothing_has_no_quantile() -> None:
     assert Latency().summary() == {"p50": None, "p95": None, "p99": None}
     assert Latency().below(_EDGES) == [0] * len(_EDGES)

@@ -1,5 +1,6 @@
 """What each command does."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from hypothesis import strategies as st
 
 from hub_agent.alarms.alarm import Presence
 from hub_agent.alarms.limits import Limit, Priority
-from hub_agent.commands.claims import LimitsOff, LimitsOn, LimitsSet, NoArgs
+from hub_agent.commands.claims import AlarmAcknowledge, AudioPause, LimitsOff, LimitsOn, LimitsSet, NoArgs
 from hub_agent.commands.limit_setting import limit_of, setting_of
 from hub_agent.commands.ops import OPS
-from hub_agent.errors import ConfigError
+from hub_agent.errors import CommandError, ConfigError
 from hub_agent.intake import STATE
 from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2
 from hub_agent.orders import Orders
@@ -98,6 +99,44 @@ async def test_off_is_for_a_while_and_on_ends_it(tmp_path: Path) -> None:
         await room.intake.drain()
         assert _on(room) == ["84"]
         assert bench.orders.settings()[0].enabled  # off is no change of the limits themselves
+
+
+@virtual_time
+async def test_an_alarm_is_acknowledged_by_its_id_durably_and_once(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock(), limit(90)) as room, _running(room):
+        bench = _Bench(room)
+        await room.take(spo2(83))
+        await room.intake.drain()
+        (alarm,) = room.book.alarms()
+        taken = AlarmAcknowledge(alarm=alarm.alarm_id)
+        assert await bench.do("alarm.acknowledge", taken) == {"presence": "acknowledged"}
+        assert room.announced[-1].presence is Presence.ACKNOWLEDGED
+        assert b'"acknowledged"' in (await room.outbox.state(STATE) or b"")
+        assert room.book.audible() == ()
+        told = len(room.announced)
+        assert await bench.do("alarm.acknowledge", taken) == {"presence": "acknowledged"}
+        assert len(room.announced) == told
+        with pytest.raises(CommandError, match="no present alarm has this id"):
+            await bench.do("alarm.acknowledge", AlarmAcknowledge(alarm="0" * 32))
+
+
+@virtual_time
+async def test_the_sound_pauses_for_a_while(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock(), limit(90)) as room, _running(room):
+        bench = _Bench(room)
+        await room.take(spo2(83))
+        await room.intake.drain()
+        assert len(room.book.audible()) == 1
+        assert await bench.do("audio.pause", AudioPause(for_s=60)) == {"for_s": 60}
+        assert room.book.audible() == ()
+        await asyncio.sleep(61)  # of the loop's own time
+        assert len(room.book.audible()) == 1
+
+
+@pytest.mark.parametrize("for_s", [0, 901])
+def test_a_pause_of_the_sound_is_bounded(for_s: int) -> None:
+    with pytest.raises(ValueError, match="for_s"):
+        AudioPause(for_s=for_s)
 
 
 @virtual_time

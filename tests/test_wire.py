@@ -109,6 +109,25 @@ def test_nothing_is_a_body_too() -> None:
     assert decode(encode([])) == ()
 
 
+def test_a_few_bytes_do_not_unfold_into_millions_of_readings() -> None:
+    group = {"d": "cuff", "k": 1, "c": 0, "m": [[1, "%", "error"]], "t": [0] * 3, "v": []}
+    body = {"c": [[bytes(8), 0, 0, True]], "r": [group], "e": [["alarm", 0, 0, {}]]}
+    assert len(decode(cbor2.dumps(body), 4)) == 4
+    for count in (0, 2, 3, 5):
+        with pytest.raises(DecodeError):
+            decode(cbor2.dumps(body), count)
+    many = body | {"r": [group | {"t": [0] * 60_000}] * 2}
+    with pytest.raises(DecodeError, match="more than 65536"):
+        decode(cbor2.dumps(many), 120_001)
+
+
+@pytest.mark.parametrize("more", [{}, {"x": [[[1, "%", "1", "1", [0]]], []]}])
+def test_a_reading_of_nothing_is_none(more: dict[str, list[object]]) -> None:
+    group = {"d": "cuff", "k": 1, "c": 0, "m": [], "t": [0, 0], "v": []}
+    with pytest.raises(DecodeError, match="nothing"):
+        decode(cbor2.dumps({"c": [[bytes(8), 0, 0, True]], "r": [group | more]}), 2)
+
+
 NONSENSE = st.recursive(
     st.none() | st.integers() | st.text(max_size=3) | st.binary(max_size=9) | st.floats(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from("credkmtvqbuiwsx"), inner),

@@ -11,6 +11,7 @@ Ends with 1 and a word on standard error when something does not hold.
 
 # ruff: noqa: T201 - a command prints
 
+import base64
 import hashlib
 import json
 import sys
@@ -29,6 +30,18 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 INFLATED_MAX = 16 * 1024 * 1024
+
+# the preset dictionary of [4]
+PRESET = base64.b64decode(
+    "oWFlg4RpdGVjaG5pY2FsAACiZGNvZGVgY3doeWCEZWFsYXJtAACsYmlkYGljb25kaXRpb25qbGltaXRfaGlnaGRraW5kaXRlY2hu"
+    "aWNhbGhwcmlvcml0eWZtZWRpdW1ocHJlc2VuY2VnbGF0Y2hlZGllc2NhbGF0ZWT0ZmRldmljZWBnbWVhc3VyZRoAAkgaZXZhbHVl"
+    "bGFja25vd2xlZGdlZGR1bml0ZC9taW5lbGltaXT2aHJldmlzaW9uAIRlYWxhcm0AAKxiaWRgaWNvbmRpdGlvbmlsaW1pdF9sb3dk"
+    "a2luZG1waHlzaW9sb2dpY2FsaHByaW9yaXR5ZGhpZ2hocHJlc2VuY2Vib25pZXNjYWxhdGVk9GZkZXZpY2Vob3hpbWV0ZXJnbWVh"
+    "c3VyZRoAAku4ZXZhbHVlYjg0ZHVuaXRhJWVsaW1pdGI5MGhyZXZpc2lvbgCnYWRrdGhlcm1vbWV0ZXJhawFhYwBhbYGDGgACS1xj"
+    "Q2VsIGF1AWF0gQBhdoGBGQFopmFkZGN1ZmZhawFhYwBhbYSDGgACSgVmbW1bSGddAIMaAAJKBmZtbVtIZ10AgxoAAkoHZm1tW0hn"
+    "XQCDGgACSCpkL21pbgBhdIEAYXaEgRh4gRhQgRhdgRhGpmFkZXN0cmFwYWsCYWMAYW2CgxoAAkGCZC9taW4AgxoAAj8oYm1zJmF0"
+    "gQBhdoGBGEamYWRob3hpbWV0ZXJhawJhYwBhbYKDGgACS7hhJQCDGgACSBpkL21pbgBhdIEAYXaCgRhhgRhG"
+)
 
 # [6], bits from the least
 QUALITY = [
@@ -96,7 +109,7 @@ def read_batch(batch: bytes, hub: Ed25519PublicKey, data_keys: dict[bytes, bytes
         raise ValueError(f"version {version}")
     content = AESGCM(data_keys[epoch]).decrypt(sealed[:12], sealed[12:], header)
     if coding == 1:
-        inflater = zlib.decompressobj(-15)
+        inflater = zlib.decompressobj(-15, zdict=PRESET)
         content = inflater.decompress(content, INFLATED_MAX)
         if not inflater.eof:
             raise ValueError("inflates beyond 16 MiB, or is cut short")

@@ -222,6 +222,22 @@ class DeviceWatch:
                 return watch.state.on and LIMIT_CODES[side] == condition.code
         return False
 
+    def refutes(self, condition: Condition, reading: Reading) -> bool:
+        """Tell whether a live reading shows that a limit's condition does not hold, hysteresis and all."""
+        if int(reading.quality) & _UNUSABLE:
+            return False
+        watch = self.watches.get((condition.measure or _NOWHERE, condition.priority))
+        for code, unit, value, _ in reading.measurements:
+            if code != condition.measure or value is None or not value.is_finite():
+                continue
+            if watch is None:
+                return True  # nobody limits it any more
+            if unit in watch.limits:
+                side = next(side for side, name in LIMIT_CODES.items() if name == condition.code)
+                _, transitions = judge(watch.limits[unit], LimitState(side, on=True), value, self.seen_ns)
+                return Transition(side, active=False) in transitions
+        return False
+
     def dues(self) -> Iterator[int]:
         """Give the monotonic times at which ``elapse`` has something to do."""
         if not self.silent and self.patience_ns is not None:

@@ -6,7 +6,7 @@ Never: keeps alarms, knows limits, reads a clock.
                  ┌─ acknowledge ─▶ acknowledged ─ end, lapse ─▶ off
     start ─▶ on ─┤
                  ├─ end, not latching ──────────────────────▶ off
-                 └─ end, latching; lapse ─▶ latched ─ acknowledge ─▶ off
+                 └─ end, latching; lapse ─▶ latched ─ acknowledge; resolve, not latching ─▶ off
 
 An alarm that has ended never comes back: the condition's next start is another alarm with another id, so that an
 acknowledgement on its way to the first can never silence the second (IEC 60601-1-8, 6.8: ACKNOWLEDGED ends with the
@@ -44,7 +44,17 @@ def end(alarm: Alarm) -> Alarm:
 
 def lapse(alarm: Alarm) -> Alarm:
     """The condition can no longer be seen: its device is silent. Unless acknowledged it stays, latching or not."""
-    return end(replace(alarm, latching=True)) if alarm.presence in HOLDING else alarm
+    return replace(end(replace(alarm, latching=True)), latching=alarm.latching) if alarm.presence in HOLDING else alarm
+
+
+def lapsed(alarm: Alarm) -> bool:
+    """Tell whether only its device's silence keeps an alarm: the next good value may end it."""
+    return alarm.presence is Presence.LATCHED and not alarm.latching
+
+
+def resolve(alarm: Alarm) -> Alarm:
+    """The condition can be seen again, and does not hold: what had lapsed ends, unless it latches."""
+    return replace(alarm, presence=Presence.OFF) if lapsed(alarm) else alarm
 
 
 def acknowledge(alarm: Alarm) -> Alarm:

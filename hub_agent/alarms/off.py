@@ -36,10 +36,16 @@ class Off:
         return self._until_ns.values()
 
     def apply(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
-        """Give limits with those that are off disabled."""
-        return tuple(
+        """Give limits with those that are off disabled; one device is spared by a limit of its own that is off."""
+        given = tuple(limits)
+        judged = [
             replace(limit, enabled=False)
             if self._until_ns.keys() & {(limit.measure, None), (limit.measure, limit.device)}
             else limit
-            for limit in limits
-        )
+            for limit in given
+        ]
+        keys = {limit.key for limit in given}
+        for measure, device in self._until_ns:
+            spared = [replace(one, device=device, enabled=False) for one in given if one.measure == measure]
+            judged += [one for one in spared if device is not None and one.key not in keys]
+        return tuple({limit.key: limit for limit in judged}.values())

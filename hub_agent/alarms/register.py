@@ -53,6 +53,15 @@ class Register:
         """The condition can no longer be seen."""
         return self._apply(condition, lifecycle.lapse, stamp)
 
+    def lapsed(self, device: str) -> list[Condition]:
+        """Give the conditions of a device whose alarms only its silence keeps."""
+        every = self.alarms.items()
+        return [one for one, alarm in every if one.device == device and lifecycle.lapsed(alarm)]
+
+    def resolve(self, condition: Condition, stamp: Stamp) -> Events:
+        """The condition can be seen again, and does not hold."""
+        return self._apply(condition, lifecycle.resolve, stamp)
+
     def acknowledge(self, alarm_id: str, stamp: Stamp) -> Events:
         """Somebody has taken an alarm on; a second acknowledgement changes nothing.
 

@@ -35,7 +35,6 @@ class Technical(NamedTuple):
 TECHNICAL: Final[Mapping[str, Technical]] = MappingProxyType(
     {
         "no_data": Technical(Priority.MEDIUM, "no readings when they were due", of_device=True),
-        "device_silent": Technical(Priority.MEDIUM, "connected, but nothing comes", of_device=True),
         "link_lost": Technical(Priority.LOW, "connection to the device lost", delay_s=30.0, of_device=True),
         "sensor_off": Technical(Priority.MEDIUM, "the sensor is on nobody", delay_s=10.0, of_device=True),
         "unusable": Technical(Priority.MEDIUM, "readings that cannot be judged", delay_s=10.0, of_device=True),
@@ -48,9 +47,6 @@ TECHNICAL: Final[Mapping[str, Technical]] = MappingProxyType(
         "storage_95": Technical(Priority.MEDIUM, "storage is 95 % full"),
         "storage_corrupt": Technical(Priority.HIGH, "stored data was damaged", latching=True, instant=True),
         "clock_unsynced": Technical(Priority.LOW, "the hub's clock is not set", delay_s=60.0),
-        "watchdog_restart": Technical(
-            Priority.MEDIUM, "the hub stood still and restarted", latching=True, instant=True
-        ),
         "security": Technical(Priority.HIGH, "something tried what it must not", latching=True, instant=True),
     }
 )

@@ -82,9 +82,8 @@ class AlarmBook:
         if watch is None:
             watch = self._watch(received.device, Cadence(None), received.stamp)
         changes = watch.reading(received.reading, received.stamp.monotonic_ns)
-        if watch.dirty:
-            return self._settle(watch, changes, received.stamp)
-        return ()
+        events = self._settle(watch, changes, received.stamp) if watch.dirty else ()
+        return events + self._resolve(watch, received) if self._register.alarms else events
 
     def tick(self, at: Stamp) -> Events:
         """Let time pass: delays, silence, escalation, the end of an audio pause. Harmless at any time."""
@@ -289,6 +288,14 @@ class AlarmBook:
         """A silent device's old values alarm no longer as if they were of now, nor vanish unseen."""
         mine = [one for one in self._register.alarms if one.device == device and one.kind is Kind.PHYSIOLOGICAL]
         return tuple(chain.from_iterable(self._register.lapse(one, at) for one in mine))
+
+    def _resolve(self, watch: DeviceWatch, received: ReceivedReading) -> Events:
+        """End what lapsed in a silence, where a value says that it holds no more."""
+        lapsed = self._register.lapsed(watch.name)
+        over = [condition for condition in lapsed if watch.refutes(condition, received.reading)]
+        if over:
+            self._touch(received.stamp)
+        return tuple(chain.from_iterable(self._register.resolve(one, received.stamp) for one in over))
 
     def _change(self, change: Change, at: Stamp) -> Events:
         condition = change.condition

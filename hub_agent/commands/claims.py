@@ -177,6 +177,26 @@ class LimitsOff(Args):
     for_s: Annotated[int, Field(ge=60, le=4 * 3600)]
 
 
+class AlarmAcknowledge(Args):
+    """``alarm.acknowledge``: somebody has taken an alarm on; it sounds no more, and its next start is another alarm.
+
+    Attributes:
+        alarm: its ``id``, as the alarm's events give it.
+    """
+
+    alarm: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+
+class AudioPause(Args):
+    """``audio.pause``: silence the alarms there are for a while; whatever starts from now on sounds through.
+
+    Attributes:
+        for_s: seconds, at most 15 minutes.
+    """
+
+    for_s: Annotated[int, Field(ge=1, le=900)]
+
+
 class LimitsOn(Args):
     """``limits.on``: end a ``limits.off`` before its time.
 

@@ -3,11 +3,13 @@
 Owns: when two people must sign, what is out of bounds, and what the limits in force forbid.
 Never: applies a change.
 
-``limits.set`` carries the whole set, so a limit can be lost by not being named. Dual control therefore looks at what
-is in force *now*: whoever takes the high-priority alarm away, by whatever words, needs a second person.
+``limits.set`` carries the whole set, so a limit can be lost by not being named, and a device's own limit replaces the
+general one of the same measure and priority. Dual control therefore compares what each device is judged by now and
+would be judged by then: whoever takes a high-priority bound away from any device, or loosens it (a lower ``low``, a
+higher ``high``, a longer ``delay_s``), by whatever words, needs a second person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hub_agent.alarms import bounds
 from hub_agent.commands.claims import Args, LimitSetting, LimitsOff, LimitsOn, LimitsSet
@@ -17,7 +19,7 @@ from hub_agent.errors import CommandError, ConfigError
 
 
 def needs_two(args: Args, in_force: Sequence[LimitSetting]) -> bool:
-    """Tell whether these arguments silence a high-priority alarm.
+    """Tell whether these arguments silence or loosen a high-priority alarm.
 
     Args:
         args: of any op.
@@ -26,8 +28,8 @@ def needs_two(args: Args, in_force: Sequence[LimitSetting]) -> bool:
     if isinstance(args, LimitsOff):
         return any(limit.priority == "high" and limit.enabled for limit in _matching(args, in_force))
     if isinstance(args, LimitsSet):
-        wanted = {limit.key: limit for limit in args.limits}
-        lost = any(_silences(limit, wanted.get(limit.key)) for limit in in_force)
+        devices = {limit.device for limit in (*in_force, *args.limits)} | {None}
+        lost = any(_loses(_effective(in_force, device), _effective(args.limits, device)) for device in devices)
         return lost or any(limit.priority == "high" and not limit.enabled for limit in args.limits)
     return False
 
@@ -74,12 +76,23 @@ def _matching(args: LimitsOff | LimitsOn, in_force: Sequence[LimitSetting]) -> l
     ]
 
 
-def _silences(before: LimitSetting, after: LimitSetting | None) -> bool:
-    """Whether a high-priority alarm that could sound before cannot after; its priority is part of the key."""
-    if before.priority != "high" or not before.enabled:
-        return False
-    if after is None or not after.enabled:
-        return True
-    lost_low = before.low is not None and after.low is None
-    lost_high = before.high is not None and after.high is None
-    return lost_low or lost_high
+def _effective(limits: Sequence[LimitSetting], device: str | None) -> Mapping[str, LimitSetting]:
+    """Give, by measure, the high-priority limits that judge a device; None: any that no limit names.
+
+    As :meth:`hub_agent.alarms.device_watch.DeviceWatch.set_limits` does it: a disabled own limit replaces too.
+    """
+    high = [limit for limit in limits if limit.priority == "high"]
+    mine = {limit.measure: limit for limit in high if limit.device is None}
+    mine |= {limit.measure: limit for limit in high if limit.device == device}
+    return {measure: limit for measure, limit in mine.items() if limit.enabled}
+
+
+def _loses(before: Mapping[str, LimitSetting], after: Mapping[str, LimitSetting]) -> bool:
+    return any(measure not in after or _loosens(limit, after[measure]) for measure, limit in before.items())
+
+
+def _loosens(before: LimitSetting, after: LimitSetting) -> bool:
+    """Whether some value that was an alarm before is none after, or a later one; both in the measure's first unit."""
+    low = before.low is not None and (after.low is None or after.low < before.low)
+    high = before.high is not None and (after.high is None or after.high > before.high)
+    return low or high or after.delay_s > before.delay_s

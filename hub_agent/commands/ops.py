@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from hub_agent.commands.claims import Args, LimitsOff, LimitsOn, LimitsSet, NoArgs
+from hub_agent.commands.claims import AlarmAcknowledge, Args, AudioPause, LimitsOff, LimitsOn, LimitsSet, NoArgs
 from hub_agent.trust import Role
 
 DAY_S: Final = 86_400
 
 _ALL: Final = frozenset(Role)
 _CLINICAL: Final = frozenset({Role.CLINICIAN})
+_AT_HAND: Final = frozenset({Role.CLINICIAN, Role.OPERATOR})
+"""Who may ask for quiet: it is short, and hides no new alarm. To take an alarm on is the clinician's alone."""
 _TECHNICAL: Final = frozenset({Role.OPERATOR, Role.SECURITY})
 
 
@@ -43,6 +45,8 @@ OPS: Final[Mapping[str, Op]] = MappingProxyType(
         "limits.set": Op(LimitsSet, _CLINICAL),
         "limits.off": Op(LimitsOff, _CLINICAL),
         "limits.on": Op(LimitsOn, _CLINICAL),
+        "alarm.acknowledge": Op(AlarmAcknowledge, _CLINICAL),
+        "audio.pause": Op(AudioPause, _AT_HAND),
         "agent.restart": Op(NoArgs, _TECHNICAL, ends_process=True),
     }
 )

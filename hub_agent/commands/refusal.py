@@ -5,6 +5,7 @@ Never: decides.
 """
 
 from enum import StrEnum
+from typing import Final
 
 
 class Refusal(StrEnum):
@@ -74,3 +75,19 @@ class Refusal(StrEnum):
     """Too many; not looked at."""
     BUSY = "busy"
     """Too many commands wait to be carried out; not recorded, so the same message may come again later."""
+
+
+ATTACKS: Final = frozenset(
+    {
+        Refusal.RETAINED,
+        Refusal.UNKNOWN_KEY,
+        Refusal.BAD_ALGORITHM,
+        Refusal.BAD_SIGNATURE,
+        Refusal.WRONG_AUDIENCE,
+        Refusal.JTI_REUSED,
+        Refusal.ISSUER_MISMATCH,
+        Refusal.ROLE_DENIED,
+        Refusal.REPLAYED,
+    }
+)
+"""What no honest sender does, however late: forged, replayed, meant for another hub, or not theirs to ask."""

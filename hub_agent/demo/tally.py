@@ -69,7 +69,8 @@ class Tally:
 def _spell(one: Mapping[str, Any]) -> str:
     name = (one["refid"] or str(one["mdc"])).removeprefix("MDC_")
     short = _SHORT.get(name, name.lower())
-    return f"{short} {one['value']} {one['ucum']}" if "value" in one else f"{short} ({one['absent']})"
+    # As many digits as people read; the wire carries what the device meant.
+    return f"{short} {one['value']:.4g} {one['ucum']}" if "value" in one else f"{short} ({one['absent']})"
 
 
 _SHORT: Final = {

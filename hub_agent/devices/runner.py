@@ -175,6 +175,7 @@ class Runner:
                 await self._perform(connection, await self._next(connection, session))
         if isinstance(link, BleLink) and link.open_before_subscribe:
             await self._perform(connection, self._ask(session.opened, self._clock.moment()))
+            await asyncio.sleep(link.subscribe_gap_s)
             await connection.subscribe()
         else:
             await connection.subscribe()

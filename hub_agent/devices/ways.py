@@ -1,26 +1,27 @@
 """The ways to the devices of one hub: its radio and its serial ports.
 
 Owns: which kind of way a configured device takes, and the one radio that they share.
-Never: runs a device, or opens a radio that no device needs.
+Never: runs a device, opens a radio that no device needs, or imports the library of a link that no device has.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hub_agent.clock import Clock
 from hub_agent.config import Config, Device
-from hub_agent.devices.ble.host import Host
-from hub_agent.devices.ble.radio import Radio
 from hub_agent.devices.link import Connector
 from hub_agent.devices.ports import PortMatch
-from hub_agent.devices.serial_port import SerialConnector
 from hub_agent.driver import BleLink, Driver, SerialLink
 from hub_agent.errors import ConfigError
 
+if TYPE_CHECKING:
+    from hub_agent.devices.ble.host import Host
+    from hub_agent.devices.ble.radio import Radio
+
 OnEvent = Callable[[str, Mapping[str, Any]], None]
-MakeHost = Callable[[], Host]
+MakeHost = Callable[[], "Host"]
 
 
 def port_match(device: Device, link: SerialLink) -> PortMatch:
@@ -47,7 +48,7 @@ class DeviceWays:
         radio: the radio; None when no device needs one.
     """
 
-    def __init__(self, clock: Clock, radio: Radio | None) -> None:
+    def __init__(self, clock: Clock, radio: "Radio | None") -> None:
         self._clock = clock
         self._radio = radio
 
@@ -69,6 +70,8 @@ class DeviceWays:
                     link = replace(link, pairing=device.pairing)
                 return self._radio.connector(device.name, device.address, link)
             case SerialLink():
+                from hub_agent.devices.serial_port import SerialConnector  # noqa: PLC0415 - a home may have none
+
                 return SerialConnector(link, port_match(device, link), self._clock)
 
     async def run(self) -> None:
@@ -83,6 +86,8 @@ def opener(make_host: MakeHost) -> Callable[[Config, Clock, OnEvent], Any]:
     @asynccontextmanager
     async def open_ways(config: Config, clock: Clock, on_event: OnEvent) -> AsyncIterator[DeviceWays]:
         if any(device.address is not None for device in config.devices):
+            from hub_agent.devices.ble.radio import Radio  # noqa: PLC0415 - a home may have none
+
             async with Radio(make_host(), clock, on_event).open() as radio:
                 yield DeviceWays(clock, radio)
         else:

@@ -77,7 +77,9 @@ def _wire_callbacks(client: paho.Client, link: Link, loop: asyncio.AbstractEvent
     client.on_connect = lambda _c, _u, _f, reason, _p: settle(reason)
     client.on_disconnect = lambda _c, _u, _f, reason, _p: down(reason)
     client.on_publish = lambda _c, _u, mid, reason, _p: link.on_published(mid, reason)
-    client.on_message = lambda _c, _u, m: link.on_message(Message(m.topic, bytes(m.payload), bool(m.retain), m.mid))
+    client.on_message = lambda _c, _u, m: link.on_message(
+        Message(m.topic, bytes(m.payload), bool(m.retain), m.mid if m.qos else 0, bool(m.dup))
+    )
     return connected
 
 

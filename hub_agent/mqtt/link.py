@@ -24,7 +24,11 @@ NO_MATCHING_SUBSCRIBERS: Final = 0x10
 
 
 class Message(NamedTuple):
-    """What came on a subscribed topic; ``mid`` is for :meth:`Link.acknowledge`, ``duplicate``: it may not be new."""
+    """What came on a subscribed topic.
+
+    ``mid`` is for :meth:`Link.acknowledge`, 0 where the sender chose QoS 0 and nothing is to be acknowledged;
+    ``duplicate``: it may not be new.
+    """
 
     topic: str
     payload: bytes
@@ -114,7 +118,7 @@ class Link:
 
     def acknowledge(self, message: Message) -> None:
         """Tell the broker that a message is in safe hands; without it the broker sends it again."""
-        if not self.closed.done():
+        if message.mid and not self.closed.done():
             self._client.ack(message.mid, 1)
 
     def lose(self, why: str) -> None:

@@ -164,7 +164,7 @@ def collect(
         typer.Option(
             "--confirm-within", metavar="S", min=0.05, max=3600, help="How long a confirmation may wait for company."
         ),
-    ] = 0.25,
+    ] = 0.05,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing; the store has it all.")] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -23,7 +23,8 @@ from hub_agent.errors import DeliveryError
 from hub_agent.logs import get_logger
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Link, Message, Profile
 from hub_agent.noc.confirming import Confirming
-from hub_agent.noc.intake import Intake, Outcome
+from hub_agent.noc.intake import Intake
+from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.spool import Letter
 from hub_agent.noc.store import Store
 from hub_agent.seal import PrivateKey
@@ -81,7 +82,7 @@ class Collector:
         clock: Clock,
         *,
         prefix: str = DEFAULT_PREFIX,
-        confirm_within_s: float = 0.25,
+        confirm_within_s: float = 0.05,
         on_outcome: OnOutcome = _ignore,
     ) -> None:
         self._store = store
@@ -163,9 +164,11 @@ class Collector:
             for jti, delivery in settled:
                 self._store.spool.sent(jti, delivery, now_ms)
             letters = self._store.spool.waiting(now_ms, WINDOW)
-            if now_ms - (self._store.collector_ms() or 0) >= 1000:  # noqa: PLR2004 - once a second is life enough
+        outcome = self._intake.take(messages, now_ms) if messages else Outcome()  # says itself that it is at work
+        if not messages and now_ms - (self._store.collector_ms() or 0) >= 1000:  # noqa: PLR2004 - once a second is life enough
+            with self._store.transaction():
                 self._store.turned(now_ms)
-        return self._intake.take(messages, now_ms) if messages else Outcome(), letters
+        return outcome, letters
 
     # --- what goes out ------------------------------------------------------------------------------------------------
 

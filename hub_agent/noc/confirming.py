@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub_agent.envelope import Confirmation, sign_confirmation
-from hub_agent.noc.intake import Word
+from hub_agent.noc.outcome import Word
 
 PER_MESSAGE: Final = 256
 """Ranges, epochs and refusals in one message, each: some 10 KiB at the most."""

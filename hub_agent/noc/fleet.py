@@ -117,8 +117,11 @@ def _waiting(health: Mapping[str, Any]) -> int | None:
 
 
 def _devices(health: Mapping[str, Any]) -> tuple[int, int]:
-    devices = _map(health, "devices")
-    return sum(_map(devices, name).get("state") == "connected" for name in devices), len(devices)
+    devices = health.get("devices")
+    if not isinstance(devices, list):
+        return 0, 0
+    states = [device.get("state") for device in devices if isinstance(device, Mapping)]
+    return states.count("connected"), len(devices)
 
 
 def changes(before: Sequence[HubView], after: Sequence[HubView], now_ms: int) -> Iterator[dict[str, Any]]:

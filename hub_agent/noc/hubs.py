@@ -5,15 +5,18 @@ Never: believes a status: it is clear JSON that the broker vouches for, not the 
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from hub_agent.errors import ConfigError
 from hub_agent.topics import Topics
+
+_SESSION: Final = re.compile("[0-9a-f]{32}")
 
 
 class Hub(NamedTuple):
@@ -96,8 +99,20 @@ class Hubs:
         self._db.execute("UPDATE hubs SET status = ?, status_ms = ? WHERE id = ?", (json.dumps(status), at_ms, hub.id))
 
     def keep_health(self, hub: Hub, health: Mapping[str, Any], at_ms: int) -> None:
-        """Keep the newest heartbeat."""
+        """Keep the newest heartbeat; what a brief one does not say stands as the last whole one said."""
+        if "devices" not in health:
+            row = self._db.execute("SELECT health FROM hubs WHERE id = ?", (hub.id,)).fetchone()
+            health = _completed(health, json.loads(row[0]) if row and row[0] else {})
         self._db.execute("UPDATE hubs SET health = ?, health_ms = ? WHERE id = ?", (json.dumps(health), at_ms, hub.id))
+
+    def session(self, name: str) -> str | None:
+        """Give the session of a hub's newest word of itself; None where it said none that can be one."""
+        for seen in self.seen():
+            if seen.name == name:
+                words = [(seen.status_ms or 0, seen.status or {}), (seen.health_ms or 0, seen.health or {})]
+                newest = max(words, key=lambda word: word[0])[1].get("session")
+                return newest if isinstance(newest, str) and _SESSION.fullmatch(newest) else None
+        return None
 
     def seen(self) -> list[Seen]:
         """Give every hub's last word, by name."""
@@ -106,3 +121,13 @@ class Hubs:
             Seen(name, json.loads(status) if status else None, status_ms, json.loads(health) if health else None, ms)
             for name, status, status_ms, health, ms in rows
         ]
+
+
+def _completed(brief: Mapping[str, Any], last: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put a brief heartbeat over the last one of the same life of the hub's process."""
+    if "session" not in brief or brief["session"] != last.get("session"):
+        return brief
+    before, now = last.get("delivery"), brief.get("delivery")
+    if isinstance(before, dict) and isinstance(now, dict):
+        return {**last, **brief, "delivery": {**before, **now}}
+    return {**last, **brief}

@@ -8,8 +8,8 @@ of its numbers, whoever can publish on its topic could make it set its real batc
 """
 
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,57 +17,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hub_agent import wire
 from hub_agent.envelope import SEQ_END, Batch, digest, parse_batch, parse_epoch
-from hub_agent.errors import DecodeError, SealError
+from hub_agent.errors import SealError, StorageError
 from hub_agent.model import ReadingClass
 from hub_agent.mqtt import Message
 from hub_agent.noc.chart import Journal
 from hub_agent.noc.hubs import Hub
 from hub_agent.noc.lines import Charted, Fault
 from hub_agent.noc.opening import BAD_BODY, Opener, UnusableError
+from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.rows import rows_of
 from hub_agent.noc.store import Store
 from hub_agent.seal import PrivateKey, verify_batch, verify_epoch
 from hub_agent.topics import DEFAULT_PREFIX, split_up
 
 _BATCH_TOPICS: Final = frozenset({"alarm", "live", "backlog"})
+_STORE_ERRORS: Final = (StorageError, sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.InternalError)
 _SALVAGE_DEPTH: Final = 8
 """A salvaged batch may hold what was salvaged before; a hub that is damaged so often in one outage is none of ours."""
-
-
-@dataclass(slots=True)
-class Word:
-    """What one journal's hub must be told.
-
-    Attributes:
-        confirmed: ranges of charted numbers.
-        wanted: epochs whose record is not here.
-        refused: number → code.
-        urgent: whether an alarm is among what is confirmed.
-    """
-
-    confirmed: set[tuple[int, int]] = field(default_factory=set)
-    wanted: set[bytes] = field(default_factory=set)
-    refused: dict[int, str] = field(default_factory=dict)
-    urgent: bool = False
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What came of some messages, all of it durable.
-
-    Attributes:
-        words: (hub, journal) → what to tell.
-        charted: the new items, in the order of charting.
-        faults: the new faults.
-    """
-
-    words: dict[tuple[str, bytes], Word] = field(default_factory=dict)
-    charted: list[Charted] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-
-    def word(self, hub: Hub, journal: bytes) -> Word:
-        """Give the word for a journal, beginning it where there is none."""
-        return self.words.setdefault((hub.name, journal), Word())
 
 
 class _FaultError(Exception):
@@ -114,10 +80,18 @@ class Intake:
                 name = split_up(message.topic, self._prefix)
                 if name is None:
                     continue
+                one = Outcome()
                 try:
-                    self._take_one(*name, message.payload, noc_ms, outcome)
+                    with self._store.step():
+                        self._take_one(*name, message.payload, noc_ms, one)
                 except _FaultError as fault:
                     self._fault(Fault(name[0], fault.kind, fault.journal, fault.seq), noc_ms, outcome)
+                except _STORE_ERRORS:
+                    raise  # the store's trouble, not the message's: the broker keeps them all
+                except Exception:  # noqa: BLE001 - it would come again for ever, and everybody's messages after it
+                    self._fault(Fault(name[0], "malformed"), noc_ms, outcome)
+                else:
+                    outcome.add(one)
             self._store.turned(noc_ms)
         return outcome
 
@@ -194,7 +168,9 @@ class Intake:
             record = chart.epoch(journal, header.epoch) or b""
             salvaged, items = _split(self._opener.items(batch, record, _public(hub.public)))
             rows = rows_of(items)
-        except (UnusableError, DecodeError) as error:
+        except _STORE_ERRORS:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a hub signed, it stops nobody's messages
             code = error.code if isinstance(error, UnusableError) else BAD_BODY
             outcome.word(hub, header.journal).refused[header.seq] = code
             self._fault(Fault(hub.name, code, header.journal, header.seq), noc_ms, outcome)
@@ -264,8 +240,7 @@ class Intake:
         if known is None or not 0 <= last < SEQ_END:
             return
         digests = self._store.chart.digests(known, last)
-        if digests and chain not in digests:
-            self._store.chart.mark_forked(known)
+        if digests and chain not in digests:  # nobody signed it, so nothing is marked as forked
             self._fault(Fault(hub.name, "clone", journal, last), noc_ms, outcome)
         if self._store.chart.missing(known, last) > waiting:
             self._fault(Fault(hub.name, "gap", journal, last), noc_ms, outcome)

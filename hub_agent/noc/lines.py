@@ -103,7 +103,8 @@ def _reading_line(charted: Charted, received: ReceivedReading) -> str:
     head = (
         f'{{"type":"reading","hub":"{charted.hub}","device":{_quoted(received.device)},'
         f'"class":"{reading.cls.name.lower()}","received_at":{_or_null(received_at)},'
-        f'"measured_at":{_or_null(_measured_at(reading, received_at))},"clock":"{received.stamp.clock}",'
+        f'"measured_at":{_or_null(_measured_at(reading, received_at))},'
+        f'"charted_at":{_or_null(instant(charted.noc_ms))},"clock":"{received.stamp.clock}",'
         f'"quality":{_quality(reading.quality)},'
         f'"measurements":[{",".join(map(_measurement, reading.measurements))}]'
     )
@@ -139,7 +140,8 @@ def _measured_at(reading: Reading, received_at: str | None) -> str | None:
 def _event_line(charted: Charted, event: Event) -> str:
     return (
         f'{{"type":"event","hub":"{charted.hub}","kind":{_quoted(event.kind)},'
-        f'"at":{_or_null(instant(charted.received_ms))},"clock":"{event.stamp.clock}",'
+        f'"at":{_or_null(instant(charted.received_ms))},'
+        f'"charted_at":{_or_null(instant(charted.noc_ms))},"clock":"{event.stamp.clock}",'
         f'"fields":{json_text(event.fields)},'
         f'"latency_s":{"null" if charted.latency_s is None else charted.latency_s},'
         f'"journal":"{charted.journal.hex()}","seq":{charted.seq}}}'

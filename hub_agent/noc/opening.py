@@ -61,7 +61,7 @@ class Opener:
         except SealError:
             raise UnusableError(BAD_SEAL) from None
         try:
-            return wire.decode(body)
+            return wire.decode(body, batch.header.items)
         except DecodeError:
             raise UnusableError(BAD_BODY) from None
 

@@ -14,10 +14,9 @@ from typing import Any, Final, NamedTuple
 
 from hub_agent.errors import DecodeError
 from hub_agent.model import ClockState, Measurement, ReceivedReading, Samples, Stamp
-from hub_agent.wire import Event, Item
+from hub_agent.wire import Event, Item, whole
 
 _MS: Final = 1_000_000
-_EXACT: Final = 1 << 53
 
 
 class Rows(NamedTuple):
@@ -111,9 +110,7 @@ def _text(value: object) -> str:
 def _integer(value: object) -> int | None:
     if value is None:
         return None
-    if type(value) is not int or not -_EXACT < value < _EXACT:
-        raise DecodeError("batch body: a whole number is none, or is too large")
-    return value
+    return whole(value)
 
 
 def json_text(value: object) -> str:

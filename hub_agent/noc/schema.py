@@ -258,3 +258,17 @@ def transaction(db: sqlite3.Connection, kind: Literal["IMMEDIATE", "DEFERRED"] =
             raise
     except sqlite3.Error as error:
         raise StorageError(f"the NOC's store took nothing: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def step(db: sqlite3.Connection) -> Iterator[None]:
+    """Take back what is done inside when it raises, and leave the transaction around it as it was before."""
+    db.execute("SAVEPOINT step")
+    try:
+        yield
+    except BaseException:
+        if db.in_transaction:  # an error such as a full disk may have ended it already
+            db.execute("ROLLBACK TO step")
+            db.execute("RELEASE step")
+        raise
+    db.execute("RELEASE step")

@@ -7,13 +7,15 @@ Never: speaks to a broker: the collector does.
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from hub_agent import strict_json
 from hub_agent.clock import Clock, SystemClock
+from hub_agent.commands.claims import Claims
 from hub_agent.commands.ops import OPS
+from hub_agent.commands.refusal import Refusal
 from hub_agent.errors import ConfigError
 from hub_agent.noc.counters import next_counter
 from hub_agent.noc.keyring import Keyring
@@ -80,14 +82,12 @@ def send_and_wait(
     """
     clock = clock or SystemClock()
     with Store(store) as opened:
-        jti = _queue(order, Keyring.open(keys), opened, clock)
-        answer = _wait(opened, jti, clock, clock.monotonic_s() + timeout_s)
+        claims = _queue(order, Keyring.open(keys), opened, clock)
+        answer = _wait(opened, claims.jti, clock, clock.monotonic_s() + timeout_s)
         quiet = clock.stamp().wall_ns // 1_000_000 - (opened.collector_ms() or 0) > _COLLECTOR_QUIET_MS
-    hint = ""
-    if answer.outcome is None:
-        hint = "no collector is at work: start `hub-noc collect`" if quiet else "the hub has not answered in time"
+        hint = _hint(order, answer, claims.exp, opened, quiet=quiet)
     return {
-        "jti": jti,
+        "jti": claims.jti,
         "hub": order.hub_id,
         "op": order.op,
         "delivery": answer.delivery,
@@ -97,7 +97,7 @@ def send_and_wait(
     }
 
 
-def _queue(order: Order, ring: Keyring, store: Store, clock: Clock) -> str:
+def _queue(order: Order, ring: Keyring, store: Store, clock: Clock) -> Claims:
     with store.look():
         if store.hubs.get(order.hub_id) is None:
             raise ConfigError(f"hub {order.hub_id} is not registered", hint="hub-noc hub add")
@@ -117,7 +117,22 @@ def _queue(order: Order, ring: Keyring, store: Store, clock: Clock) -> str:
     letter = Letter(claims.jti, order.hub_id, sign(claims, signers))
     with store.transaction():
         store.spool.put(letter, op=order.op, exp_ms=claims.exp * 1000, at_ms=int(now.timestamp() * 1000))
-    return claims.jti
+    return claims
+
+
+def _hint(order: Order, answer: Answer, exp: int, store: Store, *, quiet: bool) -> str:
+    """Say what is to do about an answer, or about none."""
+    if answer.outcome is None:
+        hint = "no collector is at work: start `hub-noc collect`" if quiet else "the hub has not answered in time"
+        if answer.delivery in (None, "sent"):  # otherwise the broker has dropped it
+            hint += f"; the command may still be carried out until {datetime.fromtimestamp(exp, UTC):%H:%M:%S} UTC"
+        return hint
+    if answer.result.get("code") != Refusal.CLOCK_UNSYNCED:
+        return ""
+    with store.look():
+        session = store.hubs.session(order.hub_id)
+    where = f"--nonce {session}" if session else "--nonce and the `session` of its status (up/status)"
+    return f"the hub's clock is not set: send it again with {where}"
 
 
 def _role_for(op: str) -> Role:

@@ -20,9 +20,9 @@ from hub_agent.errors import ConfigError
 from hub_agent.model import Measurement, ReceivedReading
 from hub_agent.mqtt import Profile
 from hub_agent.noc.collector import Collector, Keys
-from hub_agent.noc.intake import Outcome
 from hub_agent.noc.keyring import Keyring
 from hub_agent.noc.lines import Charted, fault_line, instant, line
+from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.store import Store
 from hub_agent.nomenclature import QUANTITIES
 

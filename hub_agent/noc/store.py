@@ -48,6 +48,10 @@ class Store:
         """Make everything inside durable together, or nothing of it."""
         return schema.transaction(self._db)
 
+    def step(self) -> contextlib.AbstractContextManager[None]:
+        """Undo what is done inside, and that alone, when it raises; inside a transaction, not within each other."""
+        return schema.step(self._db)
+
     def look(self) -> contextlib.AbstractContextManager[None]:
         """Read inside without keeping a writer out, as of one instant."""
         return schema.transaction(self._db, "DEFERRED")

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, TypeVar
 from hub_agent.commands.record import Recorded, Result, Row, Seen, State, VerifiedCommand
 from hub_agent.commands.refusal import Refusal
 from hub_agent.errors import CommandError, StorageError
+from hub_agent.outbox.box import LocalBox
 
 SCHEMA: Final = """
 CREATE TABLE commands (
@@ -28,7 +29,7 @@ CREATE TABLE commands (
     received_at INTEGER NOT NULL,  -- seconds since 1970
     exp         INTEGER NOT NULL,  -- seconds since 1970
     state       TEXT NOT NULL CHECK (state IN ('accepted', 'running', 'done', 'failed')),
-    result      TEXT,              -- JSON, once finished
+    result      TEXT,              -- JSON, once finished; the hub closes it, see CommandLedger
     digest      TEXT NOT NULL,     -- SHA-256 of the claims
     CHECK ((result IS NULL) = (state IN ('accepted', 'running')))
 ) STRICT;
@@ -40,6 +41,8 @@ CREATE TABLE issuer_hwm (
 
 KEEP_S: Final = 30 * 86_400
 """How long after its ``exp`` a command is remembered. The high-water marks stay for ever."""
+
+_CLOSED: Final = "closed"
 
 _T = TypeVar("_T")
 
@@ -151,7 +154,7 @@ def prune(connection: sqlite3.Connection, now: datetime) -> int:
 
 
 def high_water(connection: sqlite3.Connection) -> dict[str, int]:
-    """Give the highest recorded ``ctr`` by kid. The heartbeat carries them, so that the NOC sees a rolled-back card."""
+    """Give the highest recorded ``ctr`` by kid: whatever is not above them is refused."""
     return dict(connection.execute("SELECT kid, ctr FROM issuer_hwm ORDER BY kid").fetchall())
 
 
@@ -215,22 +218,36 @@ class Run(Protocol):
 
 
 class CommandLedger:
-    """The functions above as the desk calls them.
+    """The functions above as the desk calls them; results are closed before they reach the card.
+
+    A status names devices and ports: what the heartbeat may not carry, a stolen card may not show.
 
     Args:
         run: of the store.
+        box: closes results.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, box: LocalBox) -> None:
         self._run = run
+        self._box = box
 
     async def seen(self, jti: str, kids: Sequence[str]) -> Seen:
-        """See :func:`seen`."""
-        return await self._run(lambda connection: seen(connection, jti, kids))
+        """See :func:`seen`; the row is without its result, which nobody asks for."""
+        found = await self._run(lambda connection: seen(connection, jti, kids))
+        return found._replace(row=found.row and found.row._replace(result=None))
 
     async def record(self, command: VerifiedCommand, received_at: datetime) -> Recorded:
-        """See :func:`record`."""
-        return await self._run(lambda connection: record(connection, command, received_at))
+        """See :func:`record`.
+
+        Raises:
+            StorageError: the result that is there does not open: another identity closed it.
+        """
+        recorded = await self._run(lambda connection: record(connection, command, received_at))
+        row = recorded.row
+        if row.result is None:
+            return recorded
+        content = self._box.open(_place(row.jti), bytes.fromhex(str(row.result[_CLOSED])))
+        return recorded._replace(row=row._replace(result=json.loads(content)))
 
     async def start(self, jti: str) -> None:
         """See :func:`start`."""
@@ -238,11 +255,17 @@ class CommandLedger:
 
     async def finish(self, jti: str, state: State, result: Result) -> None:
         """See :func:`finish`."""
-        await self._run(lambda connection: finish(connection, jti, state, result))
+        closed = {_CLOSED: self._box.close(_place(jti), json.dumps(result).encode()).hex()}
+        await self._run(lambda connection: finish(connection, jti, state, closed))
 
     async def unfinished(self) -> Sequence[Row]:
         """See :func:`unfinished`."""
         return await self._run(unfinished)
+
+
+def _place(jti: str) -> str:
+    """Name a result in the box, so that none opens in the place of another."""
+    return f"result {jti}"
 
 
 @contextmanager

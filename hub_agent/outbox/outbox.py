@@ -3,21 +3,21 @@
 Owns: the writer thread, and what is known of the rows without reading them: how many wait, which are confirmed.
 Never: publishes, judges, or hands out anything but sealed bytes. Nobody else opens the database.
 
-Everything that touches the file runs on one thread, so that a commit, slow as a card can be, never stops the event
-loop, and no cancelled coroutine leaves a cursor open.
+Everything that touches the file runs on one thread: a slow commit never stops the event loop, and no cancelled
+coroutine leaves a cursor open.
 """
 
 import asyncio
-import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from hub_agent import wire
 from hub_agent.clock import Clock
+from hub_agent.envelope import COVERS_MAX
 from hub_agent.errors import DamagedError, StorageError
-from hub_agent.model import ReadingClass
+from hub_agent.model import Reading, ReadingClass
 from hub_agent.outbox import recovery
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.failures import named
@@ -28,9 +28,11 @@ from hub_agent.outbox.store import Store
 from hub_agent.outbox.writer import Confirmed, Writer, Written
 from hub_agent.seal import Sealer
 
-__all__ = ["UNBOUNDED", "Committed", "Outbox", "name_record"]
+__all__ = ["UNBOUNDED", "Committed", "Outbox"]
 
 _KEEP_NAMES: Final = 100_000
+_OLDEST: Final = 256
+"""Batches of a class among which to look for one that waits: those before it are confirmed, and go with a commit."""
 
 UNBOUNDED: Final = Limits(quota=1 << 60, ballast=0, min_free=0)
 
@@ -67,8 +69,9 @@ class Outbox:
         """Is told the keys of batches that were shed or rewritten: nobody may send them any more."""
         self.failure: StorageError | None = None
         """What damaged file or card was met; the process must end, so that the next start repairs it."""
-        sealer = make_sealer(store.journal)
-        self._writer = self._guarded(lambda opened: Writer(opened, sealer, box, clock, limits))
+        self._sealer = make_sealer(store.journal)
+        self._writer = self._guarded(lambda opened: Writer(opened, self._sealer, box, clock, limits))
+        self._untold: list[Committed] = []
         self.tallies: dict[ReadingClass, Tally] = self._guarded(Store.tally)
 
     @property
@@ -146,9 +149,10 @@ class Outbox:
         Raises:
             StorageError: the file did not take it.
         """
+        untold, self._untold = self._untold, []
         if await self.run(lambda _store: self._writer.turn()):
-            return (await self._write(self._writer.trim)).committed
-        return []
+            untold += (await self._write(self._writer.trim)).committed
+        return untold
 
     async def _write(self, work: Callable[[Confirmed], Written]) -> Written:
         """Let the writer write, knowing what is confirmed; book what it did."""
@@ -222,17 +226,8 @@ class Outbox:
                 self._delivered.add(seq_of(batch.key))
                 self._count(batch.key, -1, -batch.items, -batch.numbers)
 
-    @property
-    def unsettled(self) -> int:
-        """How many ranges of confirmed batches still lie on the card."""
-        return len(self._confirmed)
-
     async def settle(self) -> None:
-        """Delete what is confirmed, forget spent epochs and old names.
-
-        Raises:
-            StorageError: it is all still there.
-        """
+        """Delete what is confirmed, forget spent epochs and old names; StorageError: it is all still there."""
         await self.commit({})
         await self.run(self._tidy)
 
@@ -242,12 +237,39 @@ class Outbox:
         self._writer.records = {epoch_id: record for _, epoch_id, record in store.epochs()}
 
     async def after(self, cls: ReadingClass, key: int, limit: int) -> list[Row]:
-        """Read up to ``limit`` waiting batches of a class behind ``key``, oldest first."""
-        return await self.run(lambda store: store.after(cls, key, limit))
+        """Read up to ``limit`` waiting batches of a class behind ``key``, oldest first.
+
+        What a failing card has changed is deleted instead, with a gap record that :meth:`turn` gives: the NOC could
+        neither believe such a batch nor refuse it, and it would be sent for ever.
+        """
+        while True:
+            rows, cast_out = await self.run(lambda store: self._read(store, cls, key, limit))
+            if cast_out is None:
+                return rows
+            self._book(cast_out)
+            self._untold += cast_out.committed
+
+    def _read(self, store: Store, cls: ReadingClass, key: int, limit: int) -> tuple[list[Row], Written | None]:
+        """Read rows; or, where some of them are spoilt, delete those and say so."""
+        rows = store.after(cls, key, limit)
+        spoilt = [row for row in rows if not self._sealer.made(row.envelope)]
+        return rows, self._writer.cast_out(spoilt[:COVERS_MAX]) if spoilt else None
+
+    async def waits(self, seq: int) -> bool:
+        """Say whether a batch numbered ``seq`` or lower waits for its confirmation."""
+        if not any(tally.batches for tally in self.tallies.values()):
+            return False
+        rows = await self.run(lambda store: [row for cls in ReadingClass for row in store.oldest(cls, _OLDEST)])
+        waiting = {seq_of(key) for key, *_ in rows if seq_of(key) <= seq} - self._delivered
+        return any(not any(first <= one <= last for first, last in self._confirmed) for one in waiting)
 
     async def row(self, key: int) -> Row | None:
         """Read one waiting batch; None when it is gone."""
         return await self.run(lambda store: store.row(key))
+
+    def name(self, device: str, reading: Reading) -> str:
+        """Name a device's record: 32 hex digits, the same whenever the device sends it again."""
+        return self._box.name(wire.distinction(device, reading)).hex()
 
     async def seen(self, name: bytes) -> bool:
         """Say whether a device's record of this name was stored before."""
@@ -275,8 +297,3 @@ class Outbox:
         finally:
             await self.run(Store.close)
             self._thread.shutdown()
-
-
-def name_record(device: str, parts: Sequence[Any]) -> str:
-    """Name a device's record: 32 hex digits of SHA-256 over alias and content, the same whenever it is sent again."""
-    return hashlib.sha256(repr((device, *parts)).encode()).hexdigest()[:32]

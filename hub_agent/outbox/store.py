@@ -75,22 +75,30 @@ class Store:
         try:
             path.touch(mode=0o600, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=32)
-            self._db.execute(f"PRAGMA page_size={page_size}")
-            for pragma in _PRAGMAS:
-                self._db.execute(pragma)
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise StorageError(
-                    f"the outbox has schema {version}, this release knows {SCHEMA_VERSION}",
-                    hint="start the release that wrote it",
-                )
-            migrate(self._db)
-            self.journal = self._adopt_journal(journal)
-            self.last_seq, self.last_link = self._tail()
+            try:
+                self._prepare(journal, page_size)
+            except BaseException:
+                self._db.close()
+                raise
         except OSError as error:
             raise StorageError(f"cannot open the outbox: {type(error).__name__}: {error}") from error
         except sqlite3.Error as error:
             raise named(error, "cannot open the outbox", path.parent) from error
+
+    def _prepare(self, journal: bytes, page_size: int) -> None:
+        """Set it up, bring its schema up to date, and read what it is."""
+        self._db.execute(f"PRAGMA page_size={page_size}")
+        for pragma in _PRAGMAS:
+            self._db.execute(pragma)
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StorageError(
+                f"the outbox has schema {version}, this release knows {SCHEMA_VERSION}",
+                hint="start the release that wrote it",
+            )
+        migrate(self._db)
+        self.journal = self._adopt_journal(journal)
+        self.last_seq, self.last_link = self._tail()
 
     def _adopt_journal(self, fresh: bytes) -> bytes:
         self._db.execute("INSERT INTO meta VALUES ('journal', ?) ON CONFLICT DO NOTHING", (fresh,))

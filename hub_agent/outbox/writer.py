@@ -6,18 +6,19 @@ Never: knows what was sent or confirmed; its caller, the outbox, does.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
 
 from hub_agent import envelope, wire
 from hub_agent.clock import Clock
 from hub_agent.envelope import COVERS_MAX, Ranges, digest, merged, parse_batch
-from hub_agent.errors import FullError
-from hub_agent.model import ReadingClass, ReceivedReading, Stamp
+from hub_agent.errors import FullError, SealError
+from hub_agent.gaps import instant
+from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.outbox import ballast, quota
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.recent import Kept
-from hub_agent.outbox.rows import Change, Committed, Gone, Row, key_of, seq_of
+from hub_agent.outbox.rows import Change, Committed, Gone, Row, class_of, key_of, seq_of
 from hub_agent.outbox.store import Store
 from hub_agent.outbox.timeline import Timeline
 from hub_agent.seal import BATCHES_PER_EPOCH, Epoch, Sealer
@@ -126,6 +127,8 @@ class Writer:
 
     def _write(self, pieces: Sequence[Piece], change: Change, done: Written) -> Written:
         """Seal and store; ``done`` is what was written on the way here, and is given back with the rest."""
+        if not pieces:  # no key is made that would seal nothing
+            return replace(done, deleted=[*done.deleted, *self._store.apply(change)])
         epoch, begins = self._current_epoch()
         seq, link = self._store.last_seq, self.link
         fresh: list[Committed] = []
@@ -135,11 +138,10 @@ class Writer:
             link = digest(sealed)
             received = () if covers else tuple(item.stamp.monotonic_ns for item in items)
             fresh.append(Committed(key_of(cls, seq), len(items), sealed, received, 1 + envelope.count(covers)))
-        change.rows = [Row(batch.key, batch.items, batch.envelope, batch.numbers) for batch in fresh]
-        change.epochs = begins if fresh else ()
+        change.rows, change.epochs = [Row(one.key, one.items, one.envelope, one.numbers) for one in fresh], begins
         done.deleted += self._store.apply(change)
         self.link = link
-        if change.epochs:
+        if begins:
             self._epoch, self._epoch_first = epoch, begins[0][0]
             self._epoch_since_s = self._clock.monotonic_s()
             self.records[epoch.id] = epoch.record
@@ -237,51 +239,62 @@ class Writer:
             picked, covers = self._pick(cls, wanted, confirmed)
             if not picked:
                 continue
-            gap = wire.Event("gap", self._clock.stamp(), self._gap(cls, picked, covers))
-            change = Change(removed=[gone.key for gone in picked], confirmed=confirmed)
-            self._write([Piece(ReadingClass.ALARM, [gap], covers)], change, done)
-            done.removed += picked
+            self._remove("shed", picked, covers, done, confirmed)
             return True
         return False
+
+    def cast_out(self, rows: Sequence[Row]) -> Written:
+        """Delete batches of one class that no longer prove themselves, and say so; nobody could use them.
+
+        Raises:
+            StorageError: nothing has changed.
+        """
+        done = Written()
+        covers = merged((), [span for row in rows for span in _numbers(row)])
+        self._remove("damaged", [Gone(row.key, row.items, row.numbers) for row in rows], covers, done, ())
+        return done
+
+    def _remove(self, why: str, gone: Sequence[Gone], covers: Ranges, done: Written, confirmed: Confirmed) -> None:
+        """Delete batches of one class with a gap record that covers them."""
+        about = self._timeline.about(class_of(gone[0].key), covers[0][0], covers[-1][1])
+        fields = {
+            "device": "",
+            "why": why,
+            "from": None if about.since is None else instant(about.since),
+            "to": None if about.until is None else instant(about.until),
+            "devices": list(about.devices),
+            "class": class_of(gone[0].key).name.lower(),
+            "batches": len(gone),
+            "items": sum(one.items for one in gone),
+        }
+        gap = wire.Event("gap", self._clock.stamp(), fields)
+        change = Change(removed=[one.key for one in gone], confirmed=confirmed)
+        self._write([Piece(ReadingClass.ALARM, [gap], covers)], change, done)
+        done.removed += gone
 
     def _pick(self, cls: ReadingClass, wanted: int, confirmed: Confirmed) -> tuple[list[Gone], Ranges]:
         """Choose the oldest batches of a class, ``wanted`` bytes of them; the newest of all stays: the chain's end."""
         picked: list[Gone] = []
         covered: list[tuple[int, int]] = []
         for key, items, numbers, size in self._store.oldest(cls, COVERS_MAX):
-            also: Ranges = ()
-            if numbers > 1 and (row := self._store.row(key)) is not None:
-                also = parse_batch(row.envelope).header.covers
-            if wanted <= 0 or len(covered) + 1 + len(also) > COVERS_MAX:
-                break
             seq = seq_of(key)
+            row = self._store.row(key) if numbers > 1 else None
+            its = ((seq, seq),) if row is None else _numbers(row)
+            if wanted <= 0 or len(covered) + len(its) > COVERS_MAX:
+                break
             if seq == self._store.last_seq or any(first <= seq <= last for first, last in confirmed):
                 continue
             picked.append(Gone(key, items, numbers))
-            covered += [(seq, seq), *also]
+            covered += its
             wanted -= size
         return picked, merged((), covered)
 
-    def _gap(self, cls: ReadingClass, picked: Sequence[Gone], covers: Ranges) -> dict[str, Any]:
-        """Say what is gone, as far as the hub knows: what an earlier life of the process sealed, it cannot open."""
-        about = self._timeline.about(cls, covers[0][0], covers[-1][1])
-        return {
-            "cause": "shed",
-            "class": cls.name.lower(),
-            "batches": len(picked),
-            "items": sum(gone.items for gone in picked),
-            "since": _instant(about.since),
-            "until": _instant(about.until),
-            "devices": list(about.devices),
-        }
 
-
-def _instant(stamp: Stamp | None) -> dict[str, Any] | None:
-    if stamp is None:
-        return None
-    return {
-        "boot": stamp.boot,
-        "monotonic_ns": stamp.monotonic_ns,
-        "wall_ns": stamp.wall_ns,
-        "clock": stamp.clock.value,
-    }
+def _numbers(row: Row) -> Ranges:
+    """Give the numbers that a row stands for; of one whose header is damaged, its own alone."""
+    own = (seq_of(row.key), seq_of(row.key))
+    try:
+        covers = parse_batch(row.envelope).header.covers
+    except SealError:
+        return (own,)
+    return (*covers, own) if envelope.count(covers) == row.numbers - 1 else (own,)

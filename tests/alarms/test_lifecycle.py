@@ -44,10 +44,15 @@ def begin(*, latching: bool) -> Alarm:
         (False, "la", Presence.OFF),
         (False, "le", Presence.LATCHED),
         (False, "al", Presence.OFF),
+        (False, "lr", Presence.OFF),
+        (True, "lr", Presence.LATCHED),
+        (True, "er", Presence.LATCHED),
+        (False, "r", Presence.ON),
+        (False, "ar", Presence.ACKNOWLEDGED),
     ],
 )
 def test_transitions(latching: bool, happenings: str, presence: Presence) -> None:  # noqa: FBT001 - a table's column
-    steps = {"e": lifecycle.end, "a": lifecycle.acknowledge, "l": lifecycle.lapse}
+    steps = {"e": lifecycle.end, "a": lifecycle.acknowledge, "l": lifecycle.lapse, "r": lifecycle.resolve}
     alarm = begin(latching=latching)
     for happening in happenings:
         alarm = steps[happening](alarm)
@@ -162,9 +167,9 @@ def test_the_technical_table_names_conditions_of_the_hub_and_of_devices() -> Non
         assert not (row.instant and row.delay_s)
 
 
-@given(st.lists(st.sampled_from("eal")), st.booleans())
+@given(st.lists(st.sampled_from("ealr")), st.booleans())
 def test_an_alarm_that_is_over_stays_over(happenings: list[str], latching: bool) -> None:  # noqa: FBT001 - drawn
-    steps = {"e": lifecycle.end, "a": lifecycle.acknowledge, "l": lifecycle.lapse}
+    steps = {"e": lifecycle.end, "a": lifecycle.acknowledge, "l": lifecycle.lapse, "r": lifecycle.resolve}
     alarm, over = begin(latching=latching), False
     for happening in happenings:
         alarm = steps[happening](alarm)

@@ -1,6 +1,7 @@
 """The alarm book: what readings, silence and restarts do to alarms."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -166,6 +167,44 @@ def test_the_alarm_of_a_silent_device_stays_until_somebody_acknowledges() -> Non
     back, over, new = one.reading(spo2(20, "80"))
     assert brief([back, over, new]) == [("no_data", "off"), ("limit_low", "off"), ("limit_low", "on")]
     assert over.alarm_id == raised.alarm_id != new.alarm_id
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_lapsed_in_a_silence_ends_with_a_good_value_within_the_limit(*, restarted: bool) -> None:
+    one = book()
+    (raised,) = one.reading(spo2(1, "80"))
+    one.tick(at(16))
+    if restarted:
+        remembered, one = one.snapshot(), book()
+        assert one.restore(remembered, at(17)) == ()
+    assert brief(one.reading(spo2(20, "97", quality=Quality.SENSOR_OFF))) == [("no_data", "off")]
+    assert one.reading(spo2(21, None)) == ()
+    assert one.reading(spo2(22, "97", stored=True)) == ()
+    assert one.reading(spo2(23, "91")) == ()  # not yet inside by the hysteresis
+    version = one.version
+    (over,) = one.reading(spo2(24, "97"))
+    assert (over.alarm_id, over.presence, one.version > version) == (raised.alarm_id, Presence.OFF, True)
+    assert one.alarms() == ()
+
+
+def test_what_latches_stays_after_a_silence_and_so_does_another_devices_alarm() -> None:
+    one = book(replace(LOW, latching=True))
+    one.reading(spo2(1, "80"))
+    one.tick(at(16))
+    assert brief(one.reading(spo2(20, "97"))) == [("no_data", "off")]
+    assert [alarm.presence for alarm in one.alarms()] == [Presence.LATCHED]
+    other = book()
+    other.reading(spo2(1, "80"))
+    other.tick(at(16))
+    assert other.reading(spo2(20, "97", device="oximeter-2")) == ()
+
+
+def test_what_lapsed_ends_with_a_value_that_nobody_limits_any_more() -> None:
+    one = book()
+    one.reading(spo2(1, "80"))
+    one.tick(at(16))
+    one.set_limits([], 1, at(17))
+    assert brief(one.reading(spo2(20, "80"))) == [("no_data", "off"), ("limit_low", "off")]
 
 
 def test_an_acknowledged_alarm_ends_with_the_silence_of_its_device() -> None:

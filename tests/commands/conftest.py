@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub_agent.commands.claims import LimitSetting
 from hub_agent.commands.desk import Desk
@@ -24,6 +25,7 @@ from hub_agent.noc import signing
 from hub_agent.noc.keyring import Keyring, keygen
 from hub_agent.noc.signing import RoleKey
 from hub_agent.outbox import ledger
+from hub_agent.outbox.box import LocalBox
 from hub_agent.trust import Role
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -77,6 +79,7 @@ class Bench:
         self.hang = False
         self._counter = 0
         self.connection = connect(path)
+        self.box = LocalBox(Ed25519PrivateKey.generate())
         self.restart()
 
     def restart(self) -> None:
@@ -85,7 +88,7 @@ class Bench:
         self.connection = connect(self.path)
         self.desk = Desk(
             context=lambda: self.context,
-            ledger=ledger.CommandLedger(self._run),
+            ledger=ledger.CommandLedger(self._run, self.box),
             handlers={op: self._handler(op) for op in OPS},
             results=self.answers.put,
             events=self._event,

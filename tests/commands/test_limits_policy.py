@@ -43,8 +43,29 @@ def document(*limits: LimitSetting, revision: int = 2) -> LimitsSet:
         (limit(device="oximeter"),),
         (limit(measure=HEART, low="40"),),
         (limit(), limit(measure=HEART, low="40", enabled=False)),
+        (limit(low="79.9"),),
+        (limit(high="100.1"),),
+        (limit(delay_s=11),),
+        (limit(), limit(device="oximeter", low="60")),
+        (limit(), limit(device="oximeter", high=None)),
+        (limit(), limit(device="oximeter", enabled=False)),
     ],
-    ids=["left-out", "disabled", "no-low", "no-high", "lower-priority", "one-device", "other", "a-new-one-disabled"],
+    ids=[
+        "left-out",
+        "disabled",
+        "no-low",
+        "no-high",
+        "lower-priority",
+        "one-device",
+        "other",
+        "a-new-one-disabled",
+        "lower-low",
+        "higher-high",
+        "later",
+        "replaced-by-a-looser-own-one",
+        "replaced-by-an-own-one-without-high",
+        "replaced-by-a-disabled-own-one",
+    ],
 )
 def test_taking_a_high_priority_alarm_away_needs_two(after: tuple[LimitSetting, ...]) -> None:
     assert limits_policy.needs_two(document(*after), [limit()])
@@ -54,14 +75,22 @@ def test_taking_a_high_priority_alarm_away_needs_two(after: tuple[LimitSetting, 
     "after",
     [
         (limit(),),
-        (limit(low="75", delay_s=20, hysteresis="2", latching=False),),
+        (limit(low="85", high="99", delay_s=5, hysteresis="2", latching=False),),
+        (limit(), limit(device="oximeter", low="85")),
         (limit(), limit(priority="medium", low="90", enabled=False)),
         (limit(), limit(measure=HEART, low="40")),
     ],
-    ids=["same", "moved-within-bounds", "a-lesser-one-disabled", "one-more"],
+    ids=["same", "tightened", "tightened-for-one-device", "a-lesser-one-disabled", "one-more"],
 )
 def test_what_keeps_it_needs_one(after: tuple[LimitSetting, ...]) -> None:
     assert not limits_policy.needs_two(document(*after), [limit()])
+
+
+def test_dropping_an_own_limit_needs_two_only_where_the_general_one_is_looser() -> None:
+    general, own = limit(low="85"), limit(device="oximeter", low="88")
+    assert limits_policy.needs_two(document(general), [general, own])
+    assert not limits_policy.needs_two(document(own), [own, limit(enabled=False)])
+    assert not limits_policy.needs_two(document(general), [general, limit(device="oximeter", low="80")])
 
 
 def test_taking_lesser_alarms_away_needs_one() -> None:

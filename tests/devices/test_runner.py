@@ -193,10 +193,12 @@ async def test_actions_are_performed_in_their_order() -> None:
 
 @virtual_time
 async def test_a_driver_that_must_write_before_it_subscribes_does_so() -> None:
-    link = BleLink((_ONE_CHANNEL,), Match(), open_before_subscribe=True)
+    link = BleLink((_ONE_CHANNEL,), Match(), open_before_subscribe=True, subscribe_gap_s=2.0)
     bench = _Bench(_driver(lambda: _Session(opened=[Write(_ONE_CHANNEL, b"time")]), link))
     async with bench.running():
-        assert bench.device.trail == ["connected", (_ONE_CHANNEL, b"time", True), "subscribed"]
+        assert bench.device.trail == ["connected", (_ONE_CHANNEL, b"time", True)]
+        await asyncio.sleep(2.1)
+        assert bench.device.trail[2:] == ["subscribed"]
 
 
 @virtual_time

@@ -10,7 +10,8 @@ from hub_agent import wire
 from hub_agent.envelope import FIRST_LINK, digest
 from hub_agent.model import ReadingClass
 from hub_agent.mqtt import Message
-from hub_agent.noc.intake import Intake, Outcome
+from hub_agent.noc.intake import Intake
+from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.store import Store
 from hub_agent.seal import Epoch, Sealer
 from hub_agent.wire import Item

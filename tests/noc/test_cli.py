@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import json
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from hub_agent.commands.verify import Context, authenticate, interpret
 from hub_agent.model import ClockState, ReadingClass
 from hub_agent.noc.cli import app
 from hub_agent.noc.lines import Fault
+from hub_agent.noc.sending import Order, _hint
+from hub_agent.noc.spool import Answer
 from hub_agent.noc.store import Store
 from hub_agent.seal import Recipient
 from tests.broker import NOC, Broker
@@ -160,6 +163,24 @@ def test_a_command_without_a_collector_fails_and_says_why(site: Site) -> None:
     options = ["--keys", str(site.keys), "--store", str(site.store)]
     code, output = run("send", "hub-1", "ping", "--timeout", "0", *options)
     assert (code, "hub-noc collect" in output) == (1, True)
+    assert re.search(r"may still be carried out until \d\d:\d\d:\d\d UTC", output)
+
+
+@pytest.mark.parametrize(
+    ("session", "says"), [("ab" * 16, "--nonce " + "ab" * 16), ("$(x)", "up/status"), (7, "up/status")]
+)
+def test_a_hub_whose_clock_is_not_set_needs_its_session(site: Site, session: object, says: str) -> None:
+    site.add("hub-1", pem_of(Ed25519PrivateKey.generate()))
+    order = Order("hub-1", "ping", {}, (), "T-1", timedelta(minutes=1))
+    refused = Answer("sent", "refused", {"code": "clock_unsynced"})
+    with Store(site.store) as store:
+        with store.transaction():
+            hub = store.hubs.get("hub-1")
+            assert hub is not None
+            store.hubs.keep_status(hub, {"session": session}, 5)
+            store.hubs.keep_health(hub, {"session": "cd" * 16, "devices": []}, 4)
+        assert says in _hint(order, refused, 0, store, quiet=False)
+        assert _hint(order, Answer("sent", "refused", {"code": "replayed"}), 0, store, quiet=False) == ""
 
 
 @pytest.mark.parametrize(

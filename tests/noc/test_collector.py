@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub_agent import mqtt
 from hub_agent.envelope import FIRST_LINK
-from hub_agent.errors import RefusedError
+from hub_agent.errors import RefusedError, StorageError
 from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.noc.collector import Collector, Keys
-from hub_agent.noc.intake import Outcome
 from hub_agent.noc.lines import Charted, Fault
+from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.spool import Letter
 from hub_agent.noc.store import Store
 from hub_agent.seal import Sealer
@@ -238,6 +239,18 @@ async def test_a_command_goes_out_and_its_result_comes_back(hub: HubEnd, noc: No
     answer = noc.store.spool.answer(jti)
     assert answer is not None
     assert (answer.delivery, answer.outcome, answer.result) == ("sent", "done", {"at": "now"})
+
+
+async def test_a_collector_that_can_keep_nothing_is_not_at_work(noc: NocEnd, hub: HubEnd) -> None:
+    collector = Collector(noc.store, Keys({}, CONFIRM_KEY), noc.broker.profile(NOC), CLOCK)
+    db = noc.store._db
+    db.execute(f"PRAGMA max_page_count={db.execute('PRAGMA page_count').fetchone()[0]}")  # the disk is full
+    health = mqtt.Message(hub.topics.health, json.dumps({"devices": "x" * 100_000}).encode(), False, 0)
+    with pytest.raises(StorageError):
+        collector._work([health], [])
+    assert noc.store.collector_ms() is None
+    collector._work([], [])
+    assert noc.store.collector_ms() is not None
 
 
 async def test_a_dead_command_does_not_go_out(hub: HubEnd, noc: NocEnd, broker: Broker) -> None:

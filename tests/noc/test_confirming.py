@@ -4,7 +4,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub_agent.envelope import Confirmation, open_confirmation
 from hub_agent.noc.confirming import PER_MESSAGE, Confirming, Parcel
-from hub_agent.noc.intake import Word
+from hub_agent.noc.outcome import Word
 
 KEY = Ed25519PrivateKey.generate()
 A, B = ("hub-a", b"a" * 16), ("hub-b", b"b" * 16)

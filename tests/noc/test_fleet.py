@@ -24,7 +24,7 @@ HEALTH: dict[str, Any] = {
         },
         "waiting": {"alarm": {"batches": 1}, "continuous": {"batches": 41}},
     },
-    "devices": {"cuff": {"state": "waiting"}, "oximeter": {"state": "connected"}},
+    "devices": [{"state": "waiting"}, {"state": "connected"}],
     "alarms": {"live": 2},
 }
 ONLINE = {"state": "online"}

@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub_agent.envelope import SIGN_BATCH, digest, parse_batch
+from hub_agent.envelope import SIGN_BATCH, Batch, digest, parse_batch
 from hub_agent.errors import StorageError
 from hub_agent.model import ClockState, ReadingClass, ReceivedReading, Stamp
 from hub_agent.mqtt import Message
 from hub_agent.noc import chart
+from hub_agent.noc.chart import Journal
 from hub_agent.noc.intake import Intake
 from hub_agent.noc.lines import Fault
 from hub_agent.noc.spool import Letter
@@ -34,7 +35,16 @@ JSON = st.recursive(
 )
 
 
-GROUP = {"d": "cuff", "k": 1, "c": 0, "m": [[150456, "%", 0]], "t": [0], "v": [[97]]}
+GROUP: dict[str, Any] = {"d": "cuff", "k": 1, "c": 0, "m": [[150456, "%", 0]], "t": [0], "v": [[97]]}
+ODD: list[dict[str, Any]] = [
+    *({"i": [name]} for name in (5, 1.5, "x" * 16, [5], [1.5], True, bytes(15))),
+    *({"q": flags} for flags in (2**70, -1, "1", True)),
+    *({"u": user} for user in (2**70, "1")),
+    *({"s": [record]} for record in (2**70, "1")),
+    *({"w": [["2026-01-01T00:00:00", offset]]} for offset in (2**70, 1.5)),
+    {"c": -1},
+    {"v": [[2**4000]]},
+]
 
 
 def values(charted: Sequence[Any]) -> list[str]:
@@ -151,12 +161,37 @@ def test_a_seal_that_does_not_open_is_refused(bench: Bench, hub: Hub) -> None:
         cbor2.dumps({"c": [[bytes(8), 0, 0, True]], "e": [[b"alarm", 0, 0, {}]]}),
         cbor2.dumps({"c": [[bytes(8), 1 << 60, 0, True]], "e": [["alarm", 0, 0, {}]]}),
         cbor2.dumps({"c": [[bytes(8), 0, 0, True]], "e": [["alarm", 0, 0.5, {}]]}),
+        *(cbor2.dumps({"c": [[bytes(8), 0, 0, True]], "r": [GROUP | odd]}) for odd in ODD),
+        *(
+            cbor2.dumps({"c": [[boot, 0, 0, True]], "e": [["alarm", 0, 0, {}]]})
+            for boot in (10**12, 8, [0] * 8, "x" * 8, bytes(7), bytes(9))
+        ),
+        cbor2.dumps({"c": [[bytes(8), "0", 0, True]], "e": [["alarm", 0, 0, {}]]}),
+        b"\x81" * 5000 + b"\x00",
     ],
 )
 def test_what_is_no_body_is_refused(bench: Bench, hub: Hub, body: bytes) -> None:
     outcome = bench.take(hub.keys(), hub.body(body))
     assert outcome.words["hub-1", hub.journal].refused == {1: "bad_body"}
     assert values(bench.take(hub.batch([reading(97)])).charted) == ["97"]
+
+
+def test_a_message_that_cannot_be_taken_takes_none_of_its_group_along(
+    bench: Bench, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = bench.store.chart.add
+
+    def fails_late(journal: Journal, batch: Batch, *rest: Any) -> chart.Verdict:  # noqa: ANN401 - passed on
+        verdict = add(journal, batch, *rest)
+        if batch.header.seq == 2:
+            raise OverflowError
+        return verdict
+
+    monkeypatch.setattr(bench.store.chart, "add", fails_late)
+    outcome = bench.take(hub.keys(), *(hub.batch([reading(value)]) for value in (97, 96, 95)))
+    assert (values(outcome.charted), outcome.faults) == (["97", "95"], [Fault("hub-1", "malformed")])
+    assert outcome.words["hub-1", hub.journal].confirmed == {(1, 1), (3, 3)}
+    assert (bench.count("batches"), bench.count("readings")) == (2, 2)
 
 
 def test_another_hubs_batch_and_record_do_not_count(bench: Bench, hub: Hub) -> None:
@@ -260,8 +295,8 @@ def test_a_heartbeat_of_another_history_is_a_clone(bench: Bench, hub: Hub) -> No
     bench.take(hub.keys(), hub.batch([reading(97)]))
     assert bench.take(health(hub)).faults == []
     assert bench.take(health(hub, chain=b"y" * 16)).faults == [Fault("hub-1", "clone", hub.journal, 1)]
-    hub_2 = hub.batch([reading(96)])
-    assert bench.take(hub_2).words["hub-1", hub.journal].confirmed == {(2, 2)}
+    after = hub.batch([reading(96)])  # what nobody signed changes nothing in how the journal is confirmed
+    assert bench.take(after).words["hub-1", hub.journal].confirmed == {(1, 2)}
 
 
 @pytest.mark.parametrize("last_seq", [-1, 1 << 70, "x", [], 1.5])

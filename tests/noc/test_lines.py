@@ -49,6 +49,7 @@ def test_a_live_reading_is_named_in_all_code_systems_and_exact() -> None:
         "class": "continuous",
         "received_at": "2026-01-01T00:00:00.000+00:00",
         "measured_at": "2026-01-01T00:00:00.000+00:00",
+        "charted_at": "2026-01-01T00:00:00.120+00:00",
         "clock": "synced",
         "quality": [],
         "measurements": [

@@ -1,11 +1,12 @@
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,10 @@ from hub_agent.commands.record import Command, Signer, State, VerifiedCommand
 from hub_agent.commands.refusal import Refusal
 from hub_agent.errors import CommandError, StorageError
 from hub_agent.outbox import ledger
+from hub_agent.outbox.box import LocalBox
 from hub_agent.trust import Role
+
+T = TypeVar("T")
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ROLES = {"op-1": Role.OPERATOR, "cl-1": Role.CLINICIAN, "se-1": Role.SECURITY}
@@ -228,3 +232,23 @@ def test_no_history_lets_a_command_in_twice_or_a_counter_fall(
         assert outcome == expected
         assert ledger.high_water(connection) == marks
     connection.close()
+
+
+def on_card(directory: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in directory.iterdir())
+
+
+async def test_a_result_is_closed_on_the_card_and_open_to_the_desk(
+    connection: sqlite3.Connection, tmp_path: Path
+) -> None:
+    async def run(work: Callable[[sqlite3.Connection], T], /) -> T:
+        return work(connection)
+
+    kept = ledger.CommandLedger(run, LocalBox(Ed25519PrivateKey.generate()))
+    await kept.record(command(1, 5), NOW)
+    await kept.finish(jti(1), State.DONE, {"port": "ttyCANARY0"})
+    assert (await kept.record(command(1, 5), NOW)).row.result == {"port": "ttyCANARY0"}
+    assert b"CANARY" not in on_card(tmp_path)
+    other = ledger.CommandLedger(run, LocalBox(Ed25519PrivateKey.generate()))
+    with pytest.raises(StorageError, match="does not open"):
+        await other.record(command(1, 5), NOW)

@@ -3,25 +3,30 @@
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TypeVar
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from hub_agent import wire
 from hub_agent.envelope import FIRST_LINK, digest, parse_batch
 from hub_agent.errors import StorageError
-from hub_agent.model import Measurement, Reading, ReadingClass, ReceivedReading
+from hub_agent.model import Absent, DeviceTime, Measurement, Reading, ReadingClass, ReceivedReading
 from hub_agent.nomenclature import SPO2
-from hub_agent.outbox.outbox import Committed, Outbox, name_record
+from hub_agent.outbox.box import LocalBox
+from hub_agent.outbox.outbox import Committed, Outbox
 from hub_agent.outbox.store import Store
 from hub_agent.wire import Item
-from tests.rooms import JOURNAL, open_outbox, opened
+from tests.rooms import IDENTITY, JOURNAL, open_outbox, opened
 from tests.virtual import HandClock
 
 T = TypeVar("T")
@@ -252,8 +257,30 @@ def test_a_file_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
         Store(tmp_path / "outbox.db", JOURNAL)
 
 
-def test_a_record_has_one_name_wherever_it_is_sent_from_and_another_for_each_device() -> None:
-    name = name_record("cuff", (17, None, (121, 79)))
-    assert len(bytes.fromhex(name)) == 16
-    assert name == name_record("cuff", [17, None, (121, 79)])
-    assert len({name, name_record("cuff-2", (17, None, (121, 79))), name_record("cuff", (18, None, (121, 79)))}) == 3
+def test_a_record_has_one_name_for_each_device_that_only_its_hub_can_make() -> None:
+    def reading(record: int, *, stored: bool = False) -> Reading:
+        return Reading(ReadingClass.EPISODIC, (Measurement(SPO2, "%", Decimal(97)),), record=record, stored=stored)
+
+    box = LocalBox(IDENTITY)
+    name = box.name(wire.distinction("cuff", reading(17)))
+    assert len(name) == 16
+    assert name == box.name(wire.distinction("cuff", reading(17, stored=True)))
+    others = {("cuff-2", 17), ("cuff", 18)}
+    assert name not in {box.name(wire.distinction(device, reading(record))) for device, record in others}
+    stranger = LocalBox(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+    assert name != stranger.name(wire.distinction("cuff", reading(17)))
+    assert name != sha256(wire.distinction("cuff", reading(17))).digest()[:16]
+
+
+def test_what_tells_records_apart_never_changes() -> None:
+    reading = Reading(
+        ReadingClass.EPISODIC,
+        (Measurement(SPO2, "%", Decimal("97.0")), Measurement(SPO2, "%", None, Absent.NOT_A_NUMBER)),
+        measured=DeviceTime(datetime(2026, 2, 10, 13, 0, 2), 60),  # noqa: DTZ001 - devices know no time zone
+        user=2,
+    )
+    spelt = (
+        "86016463756666f68273323032362d30322d31305431333a30303a3032183c0282841"
+        "a00024bb861256439372e30f6841a00024bb86125f66c6e6f742d612d6e756d626572"
+    )
+    assert wire.distinction("cuff", reading).hex() == spelt

@@ -2,6 +2,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def noise(path: Path) -> None:
 
 
 def no_tables(path: Path) -> None:
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("DROP TABLE batches")
     db.close()
 
@@ -219,7 +220,7 @@ def test_a_replay_store_that_cannot_be_read_is_noted(tmp_path: Path) -> None:
 def test_state_that_does_not_open_is_left_behind(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     virtual_time(filled)(path)
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE meta SET value = x'00' WHERE name = 'alarms'")
         db.execute("DROP TABLE batches")
     db.close()
@@ -302,7 +303,7 @@ def test_a_damaged_page_that_a_short_check_missed_is_found_at_the_start_after(tm
 
 def test_a_file_of_a_newer_release_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("PRAGMA user_version=99")
     db.close()
     with pytest.raises(StorageError, match="release"):

@@ -164,6 +164,7 @@ class Story:
     async def _shed(self) -> None:
         def work(confirmed: Confirmed) -> Written:
             done = Written()
+            self.hub.outbox._writer._let_go(done, confirmed)
             self.hub.outbox._writer.shed(500, done, confirmed)
             return done
 

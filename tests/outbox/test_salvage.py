@@ -1,6 +1,7 @@
 import asyncio
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ async def test_a_destroyed_first_page_hides_nothing(tmp_path: Path) -> None:
 @virtual_time
 async def test_a_row_that_was_changed_proves_nothing(tmp_path: Path) -> None:
     path = await damaged(tmp_path, Noc(tmp_path / "noc.db"))
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         key, envelope = db.execute("SELECT max(key), envelope FROM batches").fetchone()
         changed = envelope[:100] + bytes([envelope[100] ^ 1]) + envelope[101:]
         db.execute("UPDATE batches SET envelope = ? WHERE key = ?", (changed, key))

@@ -1,5 +1,6 @@
 import sqlite3
 import struct
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ _FRAME = 24 + 4096
 def log(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A real log: 30 commits, of which the last 20 were written over those of an earlier round."""
     path = tmp_path_factory.mktemp("wal") / "some.db"
-    with sqlite3.connect(path, isolation_level=None) as db:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db, db:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA wal_autocheckpoint=0")
         db.execute("CREATE TABLE t (a)")

@@ -1,3 +1,4 @@
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,13 @@ from hub_agent.errors import FullError, StorageError
 from hub_agent.model import ReadingClass
 from hub_agent.outbox import ballast, quota
 from hub_agent.outbox.quota import MIB, Limits
-from hub_agent.outbox.rows import seq_of
+from hub_agent.outbox.rows import key_of, seq_of
 from hub_agent.outbox.store import Store
+from hub_agent.topics import Topics
 from hub_agent.wire import Event
 from tests.disk import make_read_only, mounted
 from tests.outbox.journey import Hub, Noc, reading
+from tests.rooms import HUB
 from tests.virtual import LoopClock, virtual_time
 
 LIMITS = Limits(quota=3 * MIB, ballast=MIB, min_free=0)
@@ -71,9 +74,9 @@ async def test_a_gap_record_says_what_is_known(tmp_path: Path) -> None:
     await hub.commit([reading(1, hub.clock, WAVEFORM)], WAVEFORM)
     await fill(hub, WAVEFORM, 110)
     gap = (await gaps(hub, noc))[0].fields
-    assert gap["cause"] == "shed"
+    assert gap["why"] == "shed"
     assert gap["class"] == "waveform"
-    assert gap["since"]["monotonic_ns"] == began.monotonic_ns
+    assert gap["from"][1] == began.monotonic_ns // 1_000_000
     assert gap["devices"] == ["oximeter"]
     await hub.die()
 
@@ -86,7 +89,7 @@ async def test_after_a_restart_a_gap_record_leaves_out_what_nobody_knows(tmp_pat
     hub.open()
     await fill(hub, WAVEFORM, 70)
     gap = (await gaps(hub, noc))[0].fields
-    assert (gap["since"], gap["devices"]) == (None, [])
+    assert (gap["from"], gap["devices"]) == (None, [])
     assert gap["batches"] == gap["items"] > 0
     await hub.die()
 
@@ -152,6 +155,37 @@ async def test_what_is_shed_is_not_sent_any_more(tmp_path: Path) -> None:
     assert not gone & {batch.seq for batch in batches}
     assert noc.faults == []
     assert hub.waiting() == [0, 0, 0]
+    await hub.die()
+
+
+# --- a card that changes what it holds --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", [5, 40, 100, -1])
+@virtual_time
+async def test_a_batch_that_the_card_has_changed_is_told_as_lost_and_holds_nothing_up(tmp_path: Path, at: int) -> None:
+    hub, noc = Hub(tmp_path / "o.db", LoopClock()), Noc(tmp_path / "noc.db")
+    for number in range(10):
+        await hub.commit([reading(number, hub.clock)])
+    await hub.die()
+    hub.open()
+    [row] = await hub.outbox.after(CONTINUOUS, key_of(CONTINUOUS, 3), 1)
+    spoilt = bytearray(row.envelope)
+    spoilt[at] ^= 4
+
+    def spoil(store: Store) -> None:
+        store.on_connection(
+            lambda db: db.execute("UPDATE batches SET envelope = ? WHERE key = ?", (bytes(spoilt), row.key))
+        )
+
+    await hub.outbox.run(spoil)
+    await hub.drain(noc)
+    hub.forwarder.offer(await hub.outbox.turn())
+    [gap] = await gaps(hub, noc)
+    assert sorted(noc.numbers()) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert (gap.fields["why"], gap.fields["batches"], gap.fields["items"]) == ("damaged", 1, 1)
+    noc.take(Topics(HUB).health, json.dumps(hub.health()).encode())
+    assert (hub.waiting(), noc.faults) == ([0, 0, 0], [])
     await hub.die()
 
 

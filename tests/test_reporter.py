@@ -1,0 +1,45 @@
+"""What the reporter makes of findings: sealed events, durable where somebody relies on it, and alarms."""
+
+from pathlib import Path
+
+import pytest
+
+from hub_agent.alarms.alarm import Presence
+from hub_agent.alarms.limits import Priority
+from hub_agent.commands.record import CommandResult, SecurityEvent, State
+from hub_agent.commands.refusal import Refusal
+from hub_agent.gaps import Gaps
+from hub_agent.reporter import Reporter
+from tests.rooms import Room, a_room
+from tests.test_intake import _running
+from tests.virtual import LoopClock, virtual_time
+
+
+def _reporter(room: Room) -> Reporter:
+    reporter = Reporter(room.book, Gaps({}, room.clock.stamp()), room.clock, "5e" * 16)
+    reporter.taker = room.intake
+    return reporter
+
+
+@virtual_time
+async def test_an_answer_and_a_security_event_are_durable_when_they_are_taken(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room, _running(room):
+        reporter = _reporter(room)
+        await reporter.result(CommandResult("j", "ping", State.DONE, {}))
+        assert [event.kind for event in room.events()] == ["result"]
+        await reporter.security(SecurityEvent(Refusal.EXPIRED))
+        assert [event.kind for event in room.events()] == ["result", "security"]
+
+
+@virtual_time
+@pytest.mark.parametrize("code", Refusal)
+async def test_what_means_an_attack_is_an_alarm_that_waits_for_somebody(tmp_path: Path, code: Refusal) -> None:
+    attacks = {"retained", "unknown_key", "bad_algorithm", "bad_signature", "wrong_audience", "jti_reused"}
+    attacks |= {"issuer_mismatch", "role_denied", "replayed"}
+    async with a_room(tmp_path / "o.db", LoopClock()) as room, _running(room):
+        reporter = _reporter(room)
+        for _ in range(5):
+            await reporter.security(SecurityEvent(code))
+        alarms = [(alarm.condition.code, alarm.condition.priority, alarm.presence) for alarm in room.book.alarms()]
+        assert alarms == ([("security", Priority.HIGH, Presence.LATCHED)] if code in attacks else [])
+        assert len(room.announced) == (2 if code in attacks else 0)  # a flood of it is one alarm
