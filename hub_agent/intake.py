@@ -8,7 +8,6 @@ supervisor starts it anew.
 """
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -106,11 +105,12 @@ class Intake:
         self._commit_s = commit_s
         self._pending: dict[ReadingClass, list[Item]] = {cls: [] for cls in ReadingClass}
         self._due_s: dict[ReadingClass, float] = {}
-        self._durable: dict[ReadingClass, asyncio.Future[None]] = {}
+        self._durable: dict[ReadingClass, list[asyncio.Future[None]]] = {}
         self._unannounced: list[Any] = []
         self._names: set[str] = set()
         self._stored_version = judge.version
         self._wake = asyncio.Event()
+        self._judged_ns: int | None = None
         self._flushing = asyncio.Lock()
         self._failed = False
         self.counts = Counts()
@@ -179,13 +179,11 @@ class Intake:
             self._wake.set()
 
     async def _until_durable(self, cls: ReadingClass) -> None:
-        future = self._durable.get(cls)
-        if future is None:
-            future = self._durable[cls] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._durable.setdefault(cls, []).append(future)
         self._due_s[cls] = min(self._due_s.get(cls, 0.0), self._clock.monotonic_s())
         self._wake.set()
-        await asyncio.wait({future})  # several may wait for one commit; none may cancel it for the others
-        future.result()
+        await future
 
     async def run(self, turned: Callable[[], None] = lambda: None) -> None:
         """Commit what is due, for ever; on cancellation, commit everything first.
@@ -197,7 +195,9 @@ class Intake:
             while True:
                 turned()
                 await self._sleep()
-                self._raise(self._judge.tick(self._clock.stamp()))
+                stamp = self._clock.stamp()
+                if self._judged_ns is not None and self._judged_ns <= stamp.monotonic_ns:
+                    self._raise(self._judge.tick(stamp))
                 now_s = self._clock.monotonic_s()
                 due = {cls for cls, due_s in self._due_s.items() if due_s <= now_s}
                 if ReadingClass.ALARM in due:
@@ -216,13 +216,16 @@ class Intake:
         """Wait until something is due or comes in."""
         self._wake.clear()
         dues = [*self._due_s.values()]
-        judged_ns = self._judge.next_due()
-        if judged_ns is not None:
-            dues.append(judged_ns / 1e9)
-        delay_s = min((due_s - self._clock.monotonic_s() for due_s in dues), default=TURN_S)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, min(delay_s, TURN_S))):
-                await self._wake.wait()
+        self._judged_ns = self._judge.next_due()
+        if self._judged_ns is not None:
+            dues.append(self._judged_ns / 1e9)
+        now_s = self._clock.monotonic_s()
+        delay_s = min(*dues, now_s + TURN_S) - now_s if dues else TURN_S
+        timer = asyncio.get_running_loop().call_later(max(0.0, delay_s), self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
 
     async def _flush(self, due: set[ReadingClass]) -> None:
         async with self._flushing:  # so that whoever drains also waits for what is being committed already
@@ -230,7 +233,7 @@ class Intake:
 
     async def _commit(self, due: set[ReadingClass]) -> None:
         batches = {cls: self._pending[cls] for cls in due if self._pending[cls]}
-        waiting = [self._durable.pop(cls) for cls in due if cls in self._durable]
+        waiting = [future for cls in due for future in self._durable.pop(cls, ()) if not future.done()]
         for cls in due:
             self._pending[cls] = []
             self._due_s.pop(cls, None)
@@ -249,8 +252,8 @@ class Intake:
         except StorageError as error:
             self._failed = True
             for future in waiting:
-                future.set_exception(error)
-                future.exception()  # its waiter may have been cancelled; that is no news
+                if not future.done():  # its waiter may have been cancelled
+                    future.set_exception(error)
             raise
         finally:
             if events:
@@ -260,7 +263,8 @@ class Intake:
         self.counts.stored += sum(isinstance(item, ReceivedReading) for items in batches.values() for item in items)
         self._offer(committed)
         for future in waiting:
-            future.set_result(None)
+            if not future.done():
+                future.set_result(None)
 
 
 def _must_be_durable(reading: Reading) -> bool:

@@ -69,49 +69,58 @@ _Clock = tuple[str, int, int, ClockState]
 """Boot, monotonic and wall milliseconds, discipline."""
 
 
+_Column = tuple[int, str, int | str]
+_Row = tuple[int, ReceivedReading, list[int]]
+"""Milliseconds after the clock entry, the reading, and the numbers of its columns that have one."""
+
+
 class _Clocks:
     """The clock entries of one batch: (boot, monotonic, wall, synced) that its stamps refer to."""
 
     def __init__(self) -> None:
         self.entries: list[list[Any]] = []
-        self._last: tuple[str, ClockState, int, int] | None = None
+        self._boot = ""
+        self._state: ClockState | None = None
+        self._offset_ms = self._began_ms = 0
 
     def place(self, stamp: Stamp) -> tuple[int, int]:
         """Give (index of the entry, milliseconds after it), adding an entry when the clock has changed."""
         boot, monotonic_ns, wall_ns, state = stamp
         monotonic_ms = monotonic_ns // _MS
-        offset_ms = wall_ns // _MS - monotonic_ms
-        last = self._last
-        if (
-            last is None
-            or last[0] != boot
-            or last[1] is not state
-            or not -_OFFSET_SLACK_MS <= offset_ms - last[2] <= _OFFSET_SLACK_MS
-        ):
-            self.entries.append([bytes.fromhex(boot), monotonic_ms, wall_ns // _MS, state is ClockState.SYNCED])
-            last = self._last = (boot, state, offset_ms, monotonic_ms)
-        return len(self.entries) - 1, monotonic_ms - last[3]
+        drift_ms = wall_ns // _MS - monotonic_ms - self._offset_ms
+        if state is not self._state or boot != self._boot or not -_OFFSET_SLACK_MS <= drift_ms <= _OFFSET_SLACK_MS:
+            wall_ms = wall_ns // _MS
+            self.entries.append([bytes.fromhex(boot), monotonic_ms, wall_ms, state is ClockState.SYNCED])
+            self._boot, self._state, self._offset_ms, self._began_ms = boot, state, wall_ms - monotonic_ms, monotonic_ms
+        return len(self.entries) - 1, monotonic_ms - self._began_ms
 
 
 def encode(items: Iterable[Item]) -> bytes:
     """Encode items into the body of one batch; readings come before events, each kind in the order given."""
     clocks = _Clocks()
-    groups: dict[tuple[Any, ...], list[tuple[int, ReceivedReading]]] = {}
+    spelled: dict[
+        int, tuple[_Column, int | None]
+    ] = {}  # by identity: drivers give the same measurement again and again
+    groups: dict[tuple[Any, ...], list[_Row]] = {}
     events: list[list[Any]] = []
     for item in items:
         index, at_ms = clocks.place(item.stamp)
         if isinstance(item, Event):
             events.append([item.kind, index, at_ms, item.fields])
             continue
-        reading = item.reading
-        shape = tuple(
-            (m.code, m.unit, m.absent.value)  # type: ignore[union-attr]  # absent exactly when there is no value
-            if m.value is None
-            else (m.code, m.unit, m.value.as_tuple().exponent)
-            for m in reading.measurements
-        )
-        key = (item.device, index, reading.cls, reading.quality, reading.stored, reading.user, shape)
-        groups.setdefault(key, []).append((at_ms, item))
+        cls, measurements, quality, _, _, stored, user, _ = item.reading
+        shape: list[_Column] = []
+        numbers: list[int] = []
+        for measurement in measurements:
+            known = spelled.get(id(measurement))
+            if known is None:
+                known = spelled[id(measurement)] = _spell(measurement)
+            column, number = known
+            shape.append(column)
+            if number is not None:
+                numbers.append(number)
+        key = (item.device, index, int(cls), int(quality), stored, user, *shape)
+        groups.setdefault(key, []).append((at_ms, item, numbers))
     body: dict[str, Any] = {"c": clocks.entries}
     if groups:
         body["r"] = [_encode_group(key, rows) for key, rows in groups.items()]
@@ -120,25 +129,29 @@ def encode(items: Iterable[Item]) -> bytes:
     return cbor2.dumps(body)
 
 
-def _encode_group(key: tuple[Any, ...], rows: Sequence[tuple[int, ReceivedReading]]) -> dict[str, Any]:
-    device, index, cls, quality, stored, user, shape = key
-    group: dict[str, Any] = {"d": device, "k": int(cls), "c": index, "m": [list(column) for column in shape]}
+def _spell(measurement: Measurement) -> tuple[_Column, int | None]:
+    """Give a measurement's column, and its number in it where it has a value; a value that is no number is absent."""
+    code, unit, value, absent = measurement
+    exponent = None if value is None else value.as_tuple().exponent
+    if value is None or not isinstance(exponent, int):
+        return (code, unit, absent or Absent.NOT_A_NUMBER), None
+    return (code, unit, exponent), int(value.scaleb(-exponent))
+
+
+def _encode_group(key: tuple[Any, ...], rows: Sequence[_Row]) -> dict[str, Any]:
+    device, index, cls, quality, stored, user, *shape = key
+    group: dict[str, Any] = {"d": device, "k": cls, "c": index, "m": [list(column) for column in shape]}
     if quality:
-        group["q"] = int(quality)
+        group["q"] = quality
     if stored:
         group["b"] = True
     if user is not None:
         group["u"] = user
-    group["t"] = _differences([at_ms for at_ms, _ in rows])
-    readings = [item.reading for _, item in rows]
-    columns = []
-    for position, (_, _, exponent) in enumerate(shape):
-        if not isinstance(exponent, str):
-            values = [reading.measurements[position].value for reading in readings]
-            columns.append(_differences([int(value.scaleb(-exponent)) for value in values if value is not None]))
-    group["v"] = columns
-    if any(item.name for _, item in rows):
-        group["i"] = [bytes.fromhex(item.name) or None for _, item in rows]
+    group["t"] = _differences([at_ms for at_ms, _, _ in rows])
+    group["v"] = [_differences(column) for column in zip(*(numbers for _, _, numbers in rows), strict=True)]
+    if any(item.name for _, item, _ in rows):
+        group["i"] = [bytes.fromhex(item.name) or None for _, item, _ in rows]
+    readings = [item.reading for _, item, _ in rows]
     if any(reading.measured for reading in readings):
         group["w"] = [_encode_time(reading.measured) for reading in readings]
     if any(reading.record is not None for reading in readings):

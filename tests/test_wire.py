@@ -148,3 +148,11 @@ def test_a_damaged_body_decodes_or_is_said_to_be_none(items: list[Item], data: s
     body[data.draw(st.integers(0, len(body) - 1))] ^= data.draw(st.integers(1, 255))
     with contextlib.suppress(DecodeError):
         decode(bytes(body))
+
+
+def test_a_value_that_is_no_number_is_absent() -> None:
+    odd = Measurement(Code(150456), "%", Decimal("NaN"))
+    stamp = Stamp("b007" * 4, 10**9, 10**18, ClockState.SYNCED)
+    (item,) = decode(encode([ReceivedReading("oximeter", Reading(ReadingClass.CONTINUOUS, (odd,)), stamp)]))
+    assert isinstance(item, ReceivedReading)
+    assert item.reading.measurements == (Measurement(Code(150456), "%", None, Absent.NOT_A_NUMBER),)

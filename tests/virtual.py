@@ -10,6 +10,8 @@ from typing import Any, ParamSpec, TypeVar
 from hub_agent.clock import from_ns
 from hub_agent.driver import Moment
 from hub_agent.model import ClockState, Stamp
+from hub_agent.outbox import hand
+from hub_agent.outbox.hand import Hand
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,12 +55,45 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def run_in_executor(self, executor: Executor | None, func: Callable[..., T], *args: object) -> asyncio.Future[T]:
         future = super().run_in_executor(executor, func, *args)
-        self._virtual.at_work += 1
-        future.add_done_callback(self._worked)
+        self.began()
+        future.add_done_callback(lambda _future: self.ended())
         return future
 
-    def _worked(self, _future: asyncio.Future[Any]) -> None:
+    def call_soon_threadsafe(  # type: ignore[override]  # the outbox's thread gives no context
+        self,
+        callback: Callable[..., object],
+        *args: Any,  # noqa: ANN401 - as its parent
+    ) -> asyncio.Handle:
+        if callback is not hand.settle:
+            return super().call_soon_threadsafe(callback, *args)
+
+        def settle_and_end() -> None:
+            callback(*args)
+            self.ended()
+
+        return super().call_soon_threadsafe(settle_and_end)
+
+    def began(self) -> None:
+        """A thread has something to do."""
+        self._virtual.at_work += 1
+
+    def ended(self) -> None:
+        """It is done."""
         self._virtual.at_work -= 1
+
+
+_do = Hand.do
+
+
+async def _do_seen(own: Hand, work: Callable[[], T]) -> T:
+    """Let the loop know that the outbox's thread works; it hears the end of it from the thread."""
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, VirtualLoop):
+        loop.began()
+    return await _do(own, work)
+
+
+Hand.do = _do_seen  # type: ignore[assignment,method-assign]  # time must not run on while a thread works
 
 
 def virtual_time(test: Callable[P, Awaitable[T]]) -> Callable[P, T]:

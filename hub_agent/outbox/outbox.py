@@ -7,10 +7,8 @@ Everything that touches the file runs on one thread: a slow commit never stops t
 coroutine leaves a cursor open.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from hub_agent import wire
@@ -21,6 +19,7 @@ from hub_agent.model import Reading, ReadingClass
 from hub_agent.outbox import recovery
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.failures import named
+from hub_agent.outbox.hand import Hand
 from hub_agent.outbox.quota import Limits
 from hub_agent.outbox.recent import Kept, Recent
 from hub_agent.outbox.rows import Committed, Gone, Row, Tally, class_of, seq_of
@@ -61,7 +60,7 @@ class Outbox:
         self._store = store
         self._box = box
         self._clock = clock
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
+        self._hand = Hand("outbox")
         self._confirmed: list[tuple[int, int]] = []
         self._delivered: set[int] = set()
         self.recent = Recent()
@@ -105,9 +104,7 @@ class Outbox:
         Raises:
             StorageError: SQLite refused.
         """
-        future = asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, work)
-        await asyncio.wait({future})
-        return future.result()
+        return await self._hand.do(lambda: self._guarded(work))
 
     def _guarded(self, work: Callable[[Store], T]) -> T:
         """Give errors of SQLite their names, and remember those that say that file or card is damaged."""
@@ -296,4 +293,4 @@ class Outbox:
             pass
         finally:
             await self.run(Store.close)
-            self._thread.shutdown()
+            self._hand.end()

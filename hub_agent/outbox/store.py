@@ -4,7 +4,9 @@ Owns: the SQLite connection, its settings and every statement but the schema and
 Never: seals, opens, decides what is sent next; reads a clock.
 
 Settings after measurements of power cuts on ext4: WAL with ``synchronous=FULL`` lost none of 8,901 commits, ``NORMAL``
-lost rows in 17 of 20 cuts.
+lost rows in 17 of 20 cuts. Pages of 1 KiB would write 0.4 times the bytes to the card; but then one block
+of 4 KiB, which is what cards and file systems lose, holds the schema and the roots of several tables, and a salvage
+cannot do without it.
 """
 
 import os
@@ -146,10 +148,14 @@ class Store:
             for key in change.removed:
                 if db.execute("DELETE FROM batches WHERE key = ?", (key,)).rowcount != 1:
                     raise StorageError("the outbox lacks a batch that was to be replaced", hint="this is a bug")
-            db.executemany("INSERT INTO batches VALUES (?, ?, ?, ?)", change.rows)
-            db.executemany("INSERT INTO epochs VALUES (?, ?, ?)", change.epochs)
-            db.executemany("INSERT INTO seen (name) VALUES (?) ON CONFLICT DO NOTHING", ((n,) for n in change.names))
-            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", change.state)
+            for row in change.rows:
+                db.execute("INSERT INTO batches VALUES (?, ?, ?, ?)", row)
+            for epoch in change.epochs:
+                db.execute("INSERT INTO epochs VALUES (?, ?, ?)", epoch)
+            for name in change.names:
+                db.execute("INSERT INTO seen (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
+            for state in change.state:
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", state)
             newest = max((seq_of(row.key) for row in change.rows), default=self.last_seq)
             for first, last in change.confirmed:
                 deleted += self._delete(first, min(last, newest - 1))

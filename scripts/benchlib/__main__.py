@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from hub_agent import logs
-from scripts.benchlib import machine
+from scripts.benchlib import documents, machine
 from scripts.benchlib.area import Effort, Measure
 
 AREAS: Final = (
@@ -34,6 +34,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("areas", nargs="*", metavar="AREA", help=f"of {', '.join(AREAS)}; without any: all")
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, for a look")
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    parser.add_argument(
+        "--write", action="store_true", help="put the tables into docs/performance.md and docs/scale.md"
+    )
     parser.add_argument("--peers", action="store_true", help="instead, measure what one would take instead of the hub")
     arguments = parser.parse_args()
     unknown = set(arguments.areas) - set(AREAS)
@@ -56,6 +59,8 @@ def main() -> int:
             began = time.perf_counter()
             table = measure(Effort(Path(scratch), arguments.quick))
         tables.append(table)
+        if arguments.write:
+            documents.insert(name, f"{machine.describe()}\n\n{table.markdown()}")
         if not arguments.json:
             print(table.markdown(), flush=True)
             print(f"({name}: {time.perf_counter() - began:.0f} s)\n", file=sys.stderr)

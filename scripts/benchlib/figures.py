@@ -58,6 +58,7 @@ class Row:
         unit: of the values.
         limit: the limit's values of the same rounds; empty where there is none.
         target: what it should be, where somebody said so.
+        shown: stands for the median in the table, where one number does not say it.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Row:
     unit: str
     limit: Sequence[float] = ()
     target: Target | None = None
+    shown: str = ""
 
     @property
     def value(self) -> float:
@@ -92,7 +94,7 @@ class Row:
         spread = "" if len(self.values) == 1 else f"{number(low)}–{number(high)}"
         return [
             self.name,
-            f"{number(self.value)} {self.unit}".rstrip(),
+            self.shown or f"{number(self.value)} {self.unit}".rstrip(),
             spread,
             "" if self.ratio is None else f"{number(self.ratio)} ×",
             "" if self.target is None else str(self.target),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from random import Random
 from typing import Final
 
@@ -15,15 +16,19 @@ LOW: Final = 84
 """A saturation below the limit of the bench's configuration."""
 
 
+@lru_cache(256)
+def _saturation(percent: int) -> Measurement:
+    return Measurement(SPO2, "%", Decimal(percent))
+
+
+@lru_cache(256)
+def _pulse(rate: int) -> Measurement:
+    return Measurement(PULSE_RATE_OXIMETER, "/min", Decimal(rate))
+
+
 def reading(spo2: int, pulse: int, cls: ReadingClass = ReadingClass.CONTINUOUS) -> Reading:
-    """Make a pulse oximeter's reading."""
-    return Reading(
-        cls,
-        (
-            Measurement(SPO2, "%", Decimal(spo2)),
-            Measurement(PULSE_RATE_OXIMETER, "/min", Decimal(pulse)),
-        ),
-    )
+    """Make a pulse oximeter's reading, of measurements that are kept as drivers keep theirs."""
+    return Reading(cls, (_saturation(spo2), _pulse(pulse)))
 
 
 def walk(cls: ReadingClass = ReadingClass.CONTINUOUS, seed: int = 1) -> Iterator[Reading]:

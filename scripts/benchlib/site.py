@@ -122,21 +122,33 @@ class Site:
 
     @asynccontextmanager
     async def collecting(self) -> AsyncIterator[None]:
-        """Run the NOC's collector in a process of its own, until it is connected."""
+        """Run ``hub-noc collect`` until it is connected, and on."""
+        began_ms = CLOCK.stamp().wall_ns // 1_000_000
         self._collector = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "scripts.benchlib.collecting",
-            str(self.here), str(self.port), "tls" if self.tls else "plain",
-            stdout=asyncio.subprocess.PIPE,
+            sys.executable, "-m", "hub_agent.noc", "collect", "--quiet",
+            "--keys", "noc", "--store", "noc.db", "--host", "127.0.0.1", "--port", str(self.port), *self._secure(),
+            cwd=self.here, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            if self._collector.stdout is None or await self._collector.stdout.readline() != b"ready\n":
-                raise RuntimeError("the collector did not start")
+            async with asyncio.timeout(60):
+                while self._collected_ms() < began_ms:  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.05)
             yield
         finally:
             if self._collector.returncode is None:
                 self._collector.terminate()
             await self._collector.wait()
             self._collector = None
+
+    def _secure(self) -> list[str]:
+        if self.tls is None:
+            return []
+        return ["--ca", "tls/ca.pem", "--cert", f"tls/{NOC}.pem", "--key", f"tls/{NOC}.key"]
+
+    def _collected_ms(self) -> int:
+        """Say when the collector was last at work."""
+        with Store(self.here / "noc.db") as store:
+            return store.collector_ms() or 0
 
 
 @asynccontextmanager

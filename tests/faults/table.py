@@ -14,9 +14,10 @@ def book(
         fault: in a few words.
         injected: how often.
         readings: at stake.
-        lost: of them, beyond what is promised.
+        lost: of them; where a window is promised (power cuts), beyond it.
         duplicated: charted more than once.
-        worst_delay_s: seconds; of a power cut, the age of the oldest reading that it took.
+        worst_delay_s: seconds; of a power cut, the age of the oldest reading that it took; of damage, how much later
+            than at a sound start readings were stored again.
     """
     row = {
         "fault": fault,

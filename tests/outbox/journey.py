@@ -134,7 +134,7 @@ class Hub:
     async def die(self) -> None:
         """End as a killed process does: what is committed is committed, and nothing is tidied up."""
         await self.outbox.run(Store.close)
-        self.outbox._thread.shutdown()
+        self.outbox._hand.end()
 
     async def commit(self, items: Iterable[Item], cls: ReadingClass = ReadingClass.CONTINUOUS) -> None:
         """Commit one batch."""
