@@ -14,8 +14,8 @@ from hub_agent.intake import Intake
 from hub_agent.model import DeviceTime, Measurement, Reading, ReadingClass, ReceivedReading
 from hub_agent.mqtt import Message
 from hub_agent.noc.intake import Intake as NocIntake
-from hub_agent.noc.intake import Outcome
 from hub_agent.noc.lines import line
+from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.store import Store
 from hub_agent.nomenclature import SPO2
 from hub_agent.outbox.outbox import Committed, Outbox

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 from hub_agent import config as configuration
@@ -16,7 +16,9 @@ from hub_agent.config import Config, Device
 from hub_agent.devices.link import Connector
 from hub_agent.driver import Driver
 from hub_agent.errors import StorageError
+from hub_agent.outbox import outbox as outboxes
 from hub_agent.outbox import recovery
+from hub_agent.outbox.hand import settle
 from hub_agent.outbox.rows import Gone
 from hub_agent.outbox.store import Change, Store
 from hub_agent.parts import Agent
@@ -26,8 +28,15 @@ from tests.simulator.clock import MachineClock
 from tests.simulator.devices import DRIVERS, SimDevice
 from tests.simulator.network import Network
 
+T = TypeVar("T")
+
 RESTART_S = (0.5, 4.0)
 """What systemd lets pass between two lives of the process."""
+
+_WORK_S = (0.001, 0.02)
+_STALL_S = (0.05, 0.4)
+_STALLS = 0.01
+"""How long the card takes for a commit or a look: most of the time, and in so great a share of all."""
 
 _MORE = """
 [storage]
@@ -114,6 +123,52 @@ class Disk:
         self.dead, self.crash_in = True, None
         self.on_crash()
         raise StorageError("the process is gone")
+
+
+class Card:
+    """How long the card takes: the outbox's hand on virtual time.
+
+    Args:
+        rng: draws how long.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+
+    def hand(self, _name: str) -> "SimHand":
+        """Make the hand of one life."""
+        return SimHand(self)
+
+    def takes_s(self) -> float:
+        """Draw how long the next piece of work takes: some milliseconds, now and then much more."""
+        return self._rng.uniform(*(_STALL_S if self._rng.random() < _STALLS else _WORK_S))
+
+
+class SimHand:
+    """Does one thing after the other, each in its time (a ``Hand``)."""
+
+    def __init__(self, card: Card) -> None:
+        self._card = card
+        self._free_s = 0.0
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Do something, when what was asked for before is done; it is done, whoever stops waiting."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._free_s = max(self._free_s, loop.time()) + self._card.takes_s()
+        loop.call_at(self._free_s, self._work, work, future)
+        return await future
+
+    def _work(self, work: Callable[[], T], future: "asyncio.Future[T]") -> None:
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
+            settle(future, None, error)
+        else:
+            settle(future, result, None)
+
+    def end(self) -> None:
+        """Nothing to do."""
 
 
 class SimWays:
@@ -219,6 +274,7 @@ def patched(network: Network, disk: Disk, rng: random.Random) -> Iterator[None]:
     with (
         mock.patch.object(mqtt, "connect", network.connect),
         mock.patch.object(recovery, "Store", disk.store()),
+        mock.patch.object(outboxes, "Hand", Card(rng).hand),
         mock.patch.object(secrets, "token_hex", lambda size: rng.randbytes(size).hex()),
     ):
         yield

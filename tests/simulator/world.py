@@ -15,7 +15,7 @@ from hub_agent.model import ReadingClass
 from hub_agent.mqtt import Profile
 from hub_agent.noc import collector as collecting
 from hub_agent.noc.collector import Collector, Keys
-from hub_agent.noc.intake import Outcome
+from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.store import Store
 from tests.configs import HUB, make_keys
 from tests.simulator.clock import MachineClock, TrueClock
