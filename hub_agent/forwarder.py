@@ -31,6 +31,8 @@ from hub_agent.topics import Topics
 
 _log = get_logger("forwarder")
 
+TURN_S: Final = 1.0
+"""How often it turns at the least, so that its progress can be seen."""
 _PAGE: Final = 256
 _PACKET_TOO_LARGE: Final = 0x95
 
@@ -212,9 +214,7 @@ class Forwarder:
             self.figures.refused += 1
             self.lanes.returned(key, now_s)
             self._reluctance.begin("uplink_refused")
-        elif (
-            reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._policy.on_no_subscribers == "hold"
-        ):
+        elif reason is not None and reason.value == NO_MATCHING_SUBSCRIBERS and self._holds:
             self.lanes.returned(key, now_s)
             self._reluctance.begin("no_subscribers")
         else:
@@ -231,7 +231,7 @@ class Forwarder:
     async def _wait(self, link: Publisher) -> None:
         """Sleep until there may be something to send, a timer is due, or the link is gone."""
         now_s = self._clock.monotonic_s()
-        due_s = now_s + 1.0
+        due_s = now_s + TURN_S
         next_s = self.lanes.next_s(now_s)
         if next_s is not None:
             due_s = min(due_s, max(next_s, now_s + 0.05))

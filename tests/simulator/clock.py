@@ -62,12 +62,14 @@ class MachineClock(TrueClock):
         super().__init__()
         self._rng = rng
         self.boot = rng.randbytes(8).hex()
+        self.boots = {self.boot: self._booted_s}
+        """When each boot began, on the loop's clock."""
 
     def reboot(self) -> None:
         """Begin anew in 1970, as a machine without a battery does."""
         now_s = asyncio.get_running_loop().time()
         self.boot = self._rng.randbytes(8).hex()
-        self._booted_s = now_s - 20.0  # the agent starts some time after the kernel
+        self.boots[self.boot] = self._booted_s = now_s - 20.0  # the agent starts some time after the kernel
         self.off_ns = 20 * 10**9 - true_ns(now_s)
         self.state = ClockState.UNSYNCED
 

@@ -5,8 +5,8 @@ Every reading has a number of its own as its value, so that it is known again at
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +19,15 @@ from hub_agent.model import DeviceTime, Measurement, Reading, ReadingClass
 from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2
 
 CADENCE_S = 20.0
+_SPELL_S = 300.0
+_REST_S = 3 * 3600.0
+"""A device that measures does so for a while, and rests for longer, unless it is wanted."""
+
+_USED_S = 3600.0
+_BAD = 0.01
+"""How likely a reading is to be the first of some that break a limit."""
+
+Busy = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass
@@ -94,10 +103,11 @@ class SimDevice:
         truth: where it writes what it did.
         rng: draws its values.
         clock: the hub's, which stamps what comes.
+        busy: is open while it measures.
     """
 
-    def __init__(self, truth: Truth, rng: random.Random, clock: Clock) -> None:
-        self._truth, self._rng, self.clock = truth, rng, clock
+    def __init__(self, truth: Truth, rng: random.Random, clock: Clock, busy: Busy) -> None:
+        self._truth, self._rng, self.clock, self._busy = truth, rng, clock, busy
         self.plugged = asyncio.Event()
         self.plugged.set()
         self.quiet = False
@@ -166,22 +176,40 @@ class SimConnection:
 
 
 class Stream(SimDevice):
-    """Measures every few seconds, while somebody listens."""
+    """Measures every few seconds for a while, and rests."""
+
+    def __init__(self, truth: Truth, rng: random.Random, clock: Clock, busy: Busy) -> None:
+        super().__init__(truth, rng, clock, busy)
+        self.wanted = asyncio.Event()
+        """Whether it shall measure now."""
+        self._bad = 0
 
     async def run(self) -> None:
         """Live."""
-        loop = asyncio.get_running_loop()
-        bad = 0
         while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._rng.expovariate(1 / _REST_S)):
+                    await self.wanted.wait()
+            self.wanted.clear()
+            with self._busy():
+                await self.measure(self._rng.expovariate(1 / _SPELL_S))
+
+    async def measure(self, for_s: float) -> None:
+        """Measure for a while."""
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + for_s
+        while loop.time() < ends_s:
             await asyncio.sleep(CADENCE_S * self._rng.uniform(0.95, 1.05))
-            bad = bad - 1 if bad else (3 if self._rng.random() < 0.002 else 0)
-            if self.connection is None or self.quiet or not self.plugged.is_set():
-                continue
-            number = self._truth.number()
-            if bad:
-                self._truth.alarming.add(number)
-            self._truth.heard_s[number] = loop.time()
-            self.connection.chunks.put_nowait(b"%d %d" % (number, 180 if bad else 70))
+            self._bad = self._bad - 1 if self._bad else (3 if self._rng.random() < _BAD else 0)
+            if self.connection is not None and not self.quiet and self.plugged.is_set():
+                self._say(self.connection)
+
+    def _say(self, connection: SimConnection) -> None:
+        number = self._truth.number()
+        if self._bad:
+            self._truth.alarming.add(number)
+        self._truth.heard_s[number] = asyncio.get_running_loop().time()
+        connection.chunks.put_nowait(b"%d %d" % (number, 180 if self._bad else 70))
 
     def heard(self, data: bytes) -> None:
         """It counts as heard when the hub's process has it."""
@@ -191,8 +219,8 @@ class Stream(SimDevice):
 class Keeper(SimDevice):
     """Is used now and then, and keeps what it measured until it is told that it is in safe hands."""
 
-    def __init__(self, truth: Truth, rng: random.Random, clock: Clock) -> None:
-        super().__init__(truth, rng, clock)
+    def __init__(self, truth: Truth, rng: random.Random, clock: Clock, busy: Busy) -> None:
+        super().__init__(truth, rng, clock, busy)
         self._records: dict[int, int] = {}
 
     async def run(self) -> None:
@@ -200,10 +228,11 @@ class Keeper(SimDevice):
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         while True:
-            await asyncio.sleep(self._rng.expovariate(1 / 1800))
+            await asyncio.sleep(self._rng.expovariate(1 / _USED_S))
             number = self._truth.number()
             self._records[number] = round(loop.time() - began_s)
-            self._say(number, old=False)
+            with self._busy():
+                self._say(number, old=False)
 
     def attached(self) -> None:
         """Say everything that nobody has taken."""

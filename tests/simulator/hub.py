@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
 
+from hub_agent import app, health, mqtt
 from hub_agent import config as configuration
-from hub_agent import mqtt
-from hub_agent.app import running
 from hub_agent.config import Config, Device
 from hub_agent.devices.link import Connector
 from hub_agent.driver import Driver
@@ -23,6 +22,7 @@ from hub_agent.outbox.rows import Gone
 from hub_agent.outbox.store import Change, Store
 from hub_agent.parts import Agent
 from hub_agent.registry import Registry
+from hub_agent.supervise import Progress
 from tests.configs import write
 from tests.simulator.clock import MachineClock
 from tests.simulator.devices import DRIVERS, SimDevice
@@ -33,6 +33,7 @@ T = TypeVar("T")
 RESTART_S = (0.5, 4.0)
 """What systemd lets pass between two lives of the process."""
 
+_WATCH_S = 120.0
 _WORK_S = (0.001, 0.02)
 _STALL_S = (0.05, 0.4)
 _STALLS = 0.01
@@ -210,8 +211,8 @@ class Machine:
         self.disk = Disk()
         self.disk.on_crash = self._crashed
         self.agent: Agent | None = None
-        self.lives = 0
         self.deaths_s: list[float] = []
+        self.stuck: list[str] = []
         self._powered = asyncio.Event()
         self._powered.set()
         self._life: asyncio.Task[None] | None = None
@@ -230,10 +231,9 @@ class Machine:
 
     async def _live(self) -> None:
         """Live one life of the process; whatever ends it is its supervisor's to see."""
-        self.lives += 1
         with suppress(asyncio.CancelledError):
             try:
-                async with running(self._config, Registry(DRIVERS), self._ways, clock=self._clock) as agent:
+                async with app.running(self._config, Registry(DRIVERS), self._ways, clock=self._clock) as agent:
                     self.agent = agent
                     await asyncio.Event().wait()
             except* StorageError:
@@ -261,19 +261,29 @@ class Machine:
         self._clock.reboot()
         self._powered.set()
 
-    def stop(self) -> None:
-        """End it politely."""
-        self._powered.clear()
-        if self._life is not None:
-            self._life.cancel()
+    def repair(self) -> None:
+        """Let the disk take everything, and the power be on."""
+        self.disk.fails, self.disk.crash_in = 0, None
+        self._powered.set()
+
+    async def watch(self, progress: Progress) -> None:
+        """Take the place of the watchdog: whoever makes no progress is named."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            self.stuck += progress.stuck()
 
 
 @contextmanager
-def patched(network: Network, disk: Disk, rng: random.Random) -> Iterator[None]:
-    """Put the simulated network and disk in the place of the real ones."""
+def patched(network: Network, machine: Machine, rng: random.Random) -> Iterator[None]:
+    """Put simulated network, disk and watchdog in the place of the real ones, and leave nothing to chance.
+
+    The figures of this process in a heartbeat are of no history, and their digits take time on a slow link.
+    """
     with (
         mock.patch.object(mqtt, "connect", network.connect),
-        mock.patch.object(recovery, "Store", disk.store()),
+        mock.patch.object(recovery, "Store", machine.disk.store()),
+        mock.patch.object(app, "feed_watchdog", machine.watch),
+        mock.patch.object(health, "_process", dict),
         mock.patch.object(outboxes, "Hand", Card(rng).hand),
         mock.patch.object(secrets, "token_hex", lambda size: rng.randbytes(size).hex()),
     ):

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from tests.simulator.clock import loop_s
 from tests.simulator.devices import CADENCE_S
-from tests.simulator.world import History
+from tests.simulator.turns import BUSY_TURN_S, CALM_TURN_S
+from tests.simulator.world import CALM_S, History
 
 HEALED_S = 21.0
 """Fresh readings after any single trouble that heals (promise 1)."""
@@ -23,8 +24,6 @@ ALARM_S = 5.0
 COMMIT_S = 1.0
 """What a power cut may take of readings that no device was told to be safe (promise 3)."""
 PATIENCE_S = 3 * CADENCE_S
-ALIVE_S = 65.0
-"""How exactly a hub that died knows until when it lived."""
 DATED_S = 1.0
 
 _SLACK_S = 0.5
@@ -46,6 +45,31 @@ class Row(NamedTuple):
     dated_s: float | None
 
 
+class Signal(NamedTuple):
+    """A charted transition of a limit's alarm.
+
+    Attributes:
+        device: whose.
+        presence: what it is from now on.
+        at_s: when it was, on the loop's clock.
+        charted_s: when the NOC had it.
+    """
+
+    device: str
+    presence: str
+    at_s: float
+    charted_s: float
+
+
+class Gap(NamedTuple):
+    """A charted gap; times on the loop's clock, None: not over."""
+
+    device: str
+    why: str
+    since_s: float
+    until_s: float | None
+
+
 class Chart:
     """What the NOC wrote down.
 
@@ -62,18 +86,24 @@ class Chart:
                     "JOIN readings r ON r.id = c.id JOIN batches b ON b.id = r.batch ORDER BY c.id"
                 )
             ]
-            self.alarms = [
-                (loop_s(at_ms), loop_s(noc_ms))
-                for at_ms, noc_ms in db.execute(
-                    "SELECT e.wall_ms, b.received_ms FROM events e JOIN batches b ON b.id = e.batch "
-                    "WHERE e.kind = 'alarm' AND e.synced"
+            self.signals = sorted(
+                (
+                    Signal(device, presence, history.boots[boot] + monotonic_ms / 1000, loop_s(noc_ms))
+                    for device, presence, boot, monotonic_ms, noc_ms in db.execute(
+                        "SELECT e.fields ->> 'device', e.fields ->> 'presence', e.boot, e.monotonic_ms, b.received_ms "
+                        "FROM events e JOIN batches b ON b.id = e.batch "
+                        "WHERE e.kind = 'alarm' AND e.fields ->> 'condition' = 'limit_high'"
+                    )
+                ),
+                key=lambda signal: signal.at_s,
+            )
+            self.gaps = [
+                Gap(device, why, loop_s(since), None if until is None else loop_s(until))
+                for device, why, since, until in db.execute(
+                    "SELECT device, why, since_ms, until_ms FROM gaps WHERE since_ms IS NOT NULL"
                 )
             ]
-            self.gaps = [
-                (device, why, None if since is None else loop_s(since), None if until is None else loop_s(until))
-                for device, why, since, until in db.execute("SELECT device, why, since_ms, until_ms FROM gaps")
-            ]
-            self.faults = db.execute("SELECT kind, times FROM faults").fetchall()
+            self.faults = db.execute("SELECT kind, sum(times) FROM faults GROUP BY kind").fetchall()
 
 
 def broken(history: History) -> list[str]:
@@ -83,10 +113,12 @@ def broken(history: History) -> list[str]:
         *_nothing_lost(history, chart),
         *_nothing_twice(chart),
         *_fresh_first(history, chart),
+        *_alarms_told(history, chart),
         *_alarms_at_once(history, chart),
         *_gaps_told(history, chart),
         *_dated(history, chart),
-        *_nothing_wrong_at_the_noc(history, chart),
+        *_nothing_wrong_at_the_noc(chart),
+        *_nothing_stuck(history),
     ]
 
 
@@ -133,30 +165,57 @@ def _fresh_first(history: History, chart: Chart) -> Iterator[str]:
             yield f"late: reading {row.number} of {heard_s:.1f}, due from {due_s:.1f}, charted at {row.charted_s:.1f}"
 
 
+def _alarms_told(history: History, chart: Chart) -> Iterator[str]:
+    """When a charted reading broke a limit, its alarm was on."""
+    for device in {row.device for row in chart.rows}:
+        signals = [signal for signal in chart.signals if signal.device == device]
+        times_s = [signal.at_s for signal in signals]
+        for row in chart.rows:
+            if row.device != device or row.number not in history.truth.alarming:
+                continue
+            heard_s = history.truth.heard_s[row.number]
+            place = bisect_right(times_s, heard_s + _SLACK_S)
+            if not place or signals[place - 1].presence != "on":
+                yield f"untold: reading {row.number} of {heard_s:.1f} broke its limit and raised no alarm"
+
+
 def _alarms_at_once(history: History, chart: Chart) -> Iterator[str]:
     """An alarm never waits behind a backlog."""
-    for at_s, charted_s in chart.alarms:
+    for _, presence, at_s, charted_s in chart.signals:
         due_s = _due_s(history, at_s)
         if due_s is None:
             continue
         settled = any(since_s + HEALED_S <= at_s <= until_s for since_s, until_s in history.whole.spans)
         if charted_s - due_s > (ALARM_S if settled else HEALED_S + COMMIT_S):
-            yield f"late: alarm of {at_s:.1f} charted at {charted_s:.1f}"
+            yield f"late: alarm of {at_s:.1f}, now {presence}, charted at {charted_s:.1f}"
 
 
 def _gaps_told(history: History, chart: Chart) -> Iterator[str]:
-    """Where nothing of a device that is due is charted for longer than patience, a gap says why."""
+    """Where nothing of a device that is due is charted for longer than patience, a gap says why.
+
+    Each life of the process is patient anew, and at the end of each patience it may look a turn too late.
+    """
     for device in ("stream-1", "stream-2"):
         times_s = sorted(history.truth.heard_s[row.number] for row in chart.rows if row.device == device)
-        told = sorted(
-            (since_s, until_s if until_s is not None else history.ended_s)
-            for name, _, since_s, until_s in chart.gaps
-            if name in (device, "") and since_s is not None
-        )
+        told = list(_spans(history, chart, device))
         for before_s, after_s in pairwise(times_s):
+            lives = 1 + sum(before_s <= death_s <= after_s for death_s in history.deaths_s)
             left_s = _uncovered_s(before_s, after_s, told)
-            if left_s > PATIENCE_S + ALIVE_S:
+            if left_s > (1 + lives) * (PATIENCE_S + BUSY_TURN_S) + CALM_TURN_S:
                 yield f"gap: {device} {before_s:.1f} to {after_s:.1f}: {left_s:.1f} s of it untold"
+
+
+def _spans(history: History, chart: Chart, device: str) -> Iterator[tuple[float, float]]:
+    """Give what gaps tell of a device; one that never ended was ended by the next that the hub was off."""
+    off_s = sorted(gap.until_s for gap in chart.gaps if gap.why == "hub_off" and gap.until_s is not None)
+    for gap in sorted(chart.gaps, key=lambda gap: gap.since_s):
+        if gap.device not in (device, ""):
+            continue
+        until_s = gap.until_s
+        if until_s is None:
+            place = bisect_right(off_s, gap.since_s)
+            until_s = off_s[place] if place < len(off_s) else history.ended_s + CALM_S
+        yield gap.since_s, until_s
 
 
 def _uncovered_s(since_s: float, until_s: float, told: list[tuple[float, float]]) -> float:
@@ -178,7 +237,13 @@ def _dated(history: History, chart: Chart) -> Iterator[str]:
             yield f"misdated: reading {row.number} of {heard_s:.1f} is dated {row.dated_s:.1f}"
 
 
-def _nothing_wrong_at_the_noc(history: History, chart: Chart) -> Iterator[str]:
+def _nothing_wrong_at_the_noc(chart: Chart) -> Iterator[str]:
     """No gap in the numbers, no fork, no clone, no forgery: none of that happened."""
     for kind, times in chart.faults:
-        yield f"fault at the NOC: {kind}, {times} times, in seed {history.seed}"
+        yield f"accused: the NOC sees a {kind}, {times} times"
+
+
+def _nothing_stuck(history: History) -> Iterator[str]:
+    """No part of the hub ceases to turn: the watchdog would end it."""
+    for part, times in Counter(history.stuck).items():
+        yield f"stuck: {part} made no progress, {times} times"
