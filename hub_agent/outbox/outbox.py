@@ -9,6 +9,8 @@ coroutine leaves a cursor open.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Final, TypeVar
 
 from hub_agent import wire
@@ -132,9 +134,7 @@ class Outbox:
         Raises:
             StorageError: nothing was stored.
         """
-        written = await self._write(
-            lambda confirmed: self._writer.commit(batches, tuple(names), state or {}, confirmed)
-        )
+        written = await self._write(lambda done: self._writer.commit(batches, tuple(names), state or {}, done))
         now_s = self._clock.monotonic_s()
         for batch in written.committed[-len(batches) :] if batches else ():
             self.recent.add(batch, batches[class_of(batch.key)], now_s)
@@ -189,10 +189,9 @@ class Outbox:
     def _settled(self, confirmed: Sequence[tuple[int, int]], deleted: Sequence[Gone]) -> None:
         """Book deletions: what was not known as delivered is counted now, and the newest batch is left for later."""
         for gone in deleted:
-            if seq_of(gone.key) in self._delivered:
-                self._delivered.remove(seq_of(gone.key))
-            else:
+            if seq_of(gone.key) not in self._delivered:
                 self._count(gone.key, -1, -gone.items, -gone.numbers)
+            self._delivered.discard(seq_of(gone.key))
         newest = self._store.last_seq
         if any(last >= newest for _, last in confirmed):
             self._confirmed.insert(0, (newest, newest))
@@ -239,14 +238,19 @@ class Outbox:
         What a failing card has changed is deleted instead, with a gap record that :meth:`turn` gives: the NOC could
         neither believe such a batch nor refuse it, and it would be sent for ever.
         """
+        found: list[Row] = []
         while True:
-            rows, cast_out = await self.run(lambda store: self._read(store, cls, key, limit))
-            if cast_out is None:
-                return rows
-            self._book(cast_out)
-            self._untold += cast_out.committed
+            rows, cast_out = await self.run(partial(self._read, cls, key, limit))
+            if cast_out is not None:
+                self._book(cast_out)
+                self._untold += cast_out.committed
+                continue
+            found += [row for row in rows if not self._done(seq_of(row.key))]
+            if len(rows) < limit or len(found) >= limit:
+                return found[:limit]
+            key = rows[-1].key
 
-    def _read(self, store: Store, cls: ReadingClass, key: int, limit: int) -> tuple[list[Row], Written | None]:
+    def _read(self, cls: ReadingClass, key: int, limit: int, store: Store) -> tuple[list[Row], Written | None]:
         """Read rows; or, where some of them are spoilt, delete those and say so."""
         rows = store.after(cls, key, limit)
         spoilt = [row for row in rows if not self._sealer.made(row.envelope)]
@@ -257,12 +261,11 @@ class Outbox:
         if not any(tally.batches for tally in self.tallies.values()):
             return False
         rows = await self.run(lambda store: [row for cls in ReadingClass for row in store.oldest(cls, _OLDEST)])
-        waiting = {seq_of(key) for key, *_ in rows if seq_of(key) <= seq} - self._delivered
-        return any(not any(first <= one <= last for first, last in self._confirmed) for one in waiting)
+        return any(seq_of(key) <= seq and not self._done(seq_of(key)) for key, *_ in rows)
 
-    async def row(self, key: int) -> Row | None:
-        """Read one waiting batch; None when it is gone."""
-        return await self.run(lambda store: store.row(key))
+    def _done(self, seq: int) -> bool:
+        """Say whether the NOC has a batch, whose row goes with the next commit."""
+        return seq in self._delivered or any(first <= seq <= last for first, last in self._confirmed)
 
     def name(self, device: str, reading: Reading) -> str:
         """Name a device's record: 32 hex digits, the same whenever the device sends it again."""
@@ -288,9 +291,8 @@ class Outbox:
     async def close(self) -> None:
         """Settle, close the file, end the thread."""
         try:
-            await self.settle()
-        except StorageError:  # a broken card must not keep the process from ending; confirmed rows are only sent again
-            pass
+            with suppress(StorageError):  # the process must end, whatever the card does; what is confirmed goes again
+                await self.settle()
         finally:
             await self.run(Store.close)
             self._hand.end()
