@@ -231,7 +231,7 @@ class Forwarder:
     async def _wait(self, link: Publisher) -> None:
         """Sleep until there may be something to send, a timer is due, or the link is gone."""
         now_s = self._clock.monotonic_s()
-        due_s = now_s + TURN_S
+        due_s = now_s + (min(TURN_S, 1.0) if self._pubacks else TURN_S)
         next_s = self.lanes.next_s(now_s)
         if next_s is not None:
             due_s = min(due_s, max(next_s, now_s + 0.05))

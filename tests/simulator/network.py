@@ -19,6 +19,8 @@ from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message, P
 WAY_S = 0.03
 OVERHEAD = 60
 DEAF_S = 10.0
+_LEAST_S = 1e-6
+_NOTHING = Message("nothing", b"", retained=False, mid=0)
 NOC = "noc-collector"
 
 OK, NOBODY, NOT_AUTHORISED, QUOTA = (
@@ -135,12 +137,6 @@ class Network:
             if session.link is link:
                 session.link = None
 
-    def nudge(self) -> None:
-        """Let the NOC look up: a message comes that says nothing to it."""
-        noc = self.sessions.get(NOC)
-        if noc is not None and noc.link is not None:
-            noc.link.inbox.put_nowait(Message("nudge", b"", retained=False, mid=0))
-
     # --- the broker ---------------------------------------------------------------------------------------------------
 
     def receive(self, link: "SimLink", mid: int, topic: str, payload: bytes) -> None:
@@ -223,6 +219,8 @@ class SimLink:
         if self.closed.done():
             return
         self.closed.set_result(why)
+        if not self.hub:
+            self.inbox.put_nowait(_NOTHING)  # the collector looks whether it is gone when a message comes, or by turns
         pending, self._pending = self._pending, {}
         for future in pending.values():
             if not future.done():
@@ -251,12 +249,10 @@ class SimLink:
 
     def _carry(self, direction: int, size: int, arrive: Callable[..., None], *what: object) -> None:
         """Let a packet arrive in its time, or never."""
-        now_s = self._loop.time()
-        arrives_s = now_s + WAY_S
-        if self.hub and self._network.bytes_s:
-            self._free_s[direction] = max(self._free_s[direction], now_s) + (size + OVERHEAD) / self._network.bytes_s
-            arrives_s = self._free_s[direction] + WAY_S
-        self._loop.call_at(max(arrives_s, self._loop.time()), self._arrive, arrive, what)
+        bytes_s = self._network.bytes_s if self.hub else 0.0
+        takes_s = (size + OVERHEAD) / bytes_s if bytes_s else _LEAST_S  # none overtakes another
+        self._free_s[direction] = max(self._free_s[direction], self._loop.time()) + takes_s
+        self._loop.call_at(self._free_s[direction] + WAY_S, self._arrive, arrive, what)
 
     def _arrive(self, arrive: Callable[..., None], what: tuple[object, ...]) -> None:
         if not self.closed.done() and not (self.hub and self._network.swallows):

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from tests.simulator.turns import Turns, quick
 
 CALM_S = 3600.0
 """At the end everything works, long enough for all that waits to arrive."""
-_MEASURES = 0.5
+_MEASURES = 0.3
 """How likely a device is to be in use when something goes wrong, beside chance."""
 
 
@@ -81,7 +81,7 @@ class World:
         self.clock = MachineClock(self.rng("clock"))
         self.network = Network()
         self.truth = Truth()
-        self.turns = Turns(self._idle, self.network.nudge)
+        self.turns = Turns()
         self._keeper = Keeper(self.truth, self.rng("keeper"), self.clock, self.turns.busy)
         self._streams = {
             name: Stream(self.truth, self.rng(name), self.clock, self.turns.busy) for name in ("stream-1", "stream-2")
@@ -107,9 +107,6 @@ class World:
         """Count the batches that wait at the hub."""
         agent = self.machine.agent
         return 0 if agent is None else sum(agent.outbox.tallies[cls].batches for cls in ReadingClass)
-
-    def _idle(self) -> bool:
-        return self.machine.agent is not None and not self.waiting() and not self._whole.broken
 
     # --- who lives in it ----------------------------------------------------------------------------------------------
 
@@ -170,12 +167,10 @@ class World:
         for stream in self._streams.values():
             if rng.random() < _MEASURES:
                 stream.wanted.set()
-        with self.turns.busy():
-            if breaks:
-                with self._whole.broken_for():
-                    await fault(rng)
-            else:
-                await fault(rng)
+        self.turns.stir()
+        with self._whole.broken_for() if breaks else nullcontext():
+            await fault(rng)
+        self.turns.stir()
 
     def repair(self) -> None:
         """Let everything work."""
