@@ -5,7 +5,7 @@ Every reading has a number of its own as its value, so that it is known again at
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,7 @@ class Truth:
         alarming: numbers of readings that break a limit.
     """
 
-    heard_s: dict[int, float] = field(default_factory=dict)
+    heard_s: MutableMapping[int, float] = field(default_factory=dict)
     told_s: dict[int, float] = field(default_factory=dict)
     alarming: set[int] = field(default_factory=set)
     next: int = 1
@@ -111,6 +111,8 @@ class SimDevice:
         self.plugged = asyncio.Event()
         self.plugged.set()
         self.quiet = False
+        self.wanted = asyncio.Event()
+        """Whether it shall measure now."""
         self.connection: SimConnection | None = None
 
     def unplug(self) -> None:
@@ -129,6 +131,13 @@ class SimDevice:
             yield self.connection
         finally:
             self.connection = None
+
+    async def _rest(self, mean_s: float) -> None:
+        """Wait until somebody uses it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._rng.expovariate(1 / mean_s)):
+                await self.wanted.wait()
+        self.wanted.clear()
 
     def attached(self) -> None:
         """The hub is there."""
@@ -180,17 +189,12 @@ class Stream(SimDevice):
 
     def __init__(self, truth: Truth, rng: random.Random, clock: Clock, busy: Busy) -> None:
         super().__init__(truth, rng, clock, busy)
-        self.wanted = asyncio.Event()
-        """Whether it shall measure now."""
         self._bad = 0
 
     async def run(self) -> None:
         """Live."""
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._rng.expovariate(1 / _REST_S)):
-                    await self.wanted.wait()
-            self.wanted.clear()
+            await self._rest(_REST_S)
             with self._busy():
                 await self.measure(self._rng.expovariate(1 / _SPELL_S))
 
@@ -228,7 +232,7 @@ class Keeper(SimDevice):
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         while True:
-            await asyncio.sleep(self._rng.expovariate(1 / _USED_S))
+            await self._rest(_USED_S)
             number = self._truth.number()
             self._records[number] = round(loop.time() - began_s)
             with self._busy():

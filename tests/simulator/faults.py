@@ -85,7 +85,7 @@ class Faults:
     def all(self) -> Iterator[tuple[str, float, Fault, bool]]:
         """Give each fault: its name, its mean interval in seconds, itself, and whether it keeps readings away."""
         yield "cut", 4 * HOUR_S, self._cut, True
-        yield "long cut", 72 * HOUR_S, self._long_cut, True
+        yield "long cut", 24 * HOUR_S, self._long_cut, True
         yield "half-open", 6 * HOUR_S, self._half_open, True
         yield "flapping", 12 * HOUR_S, self._flapping, True
         yield "slow link", 8 * HOUR_S, self._slow, False
@@ -128,7 +128,7 @@ class Faults:
 
     async def _long_cut(self, rng: random.Random) -> None:
         self._network.cut()
-        await asyncio.sleep(rng.uniform(1, 8) * HOUR_S)
+        await asyncio.sleep(min(rng.expovariate(1 / HOUR_S), 8 * HOUR_S))
         self._network.heal()
 
     async def _half_open(self, rng: random.Random) -> None:

@@ -13,12 +13,12 @@ import pytest
 _ROOT = Path(__file__).parents[2]
 
 
-def _simulate(*arguments: str, hash_seed: str = "0") -> "subprocess.CompletedProcess[str]":
+def _simulate(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run in a process of its own, whose hash seed is known."""
     return subprocess.run(  # noqa: S603 - this interpreter, this package
         [sys.executable, "-m", "tests.simulator", *arguments],
         cwd=_ROOT,
-        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        env=os.environ | {"PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
         check=False,
@@ -26,21 +26,25 @@ def _simulate(*arguments: str, hash_seed: str = "0") -> "subprocess.CompletedPro
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("seed", ["1", "2", "3"])
-def test_a_history_keeps_every_promise(seed: str) -> None:
-    done = _simulate("--seed", seed, "--days", "0.5")
+def test_a_history_keeps_every_promise() -> None:
+    done = _simulate("--seeds", "3", "--days", "0.4")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "every promise kept" in done.stdout.splitlines()[-1]
 
 
 @pytest.mark.timeout(180)
 def test_one_seed_is_one_history() -> None:
-    first, second = (_simulate("--seed", "7", "--days", "0.2") for _ in range(2))
-    assert "history" in first.stdout
-    assert first.stdout == second.stdout
+    first, second = (
+        [line for line in _simulate("--seed", "7", "--days", "0.2").stdout.splitlines() if "CPU" not in line]
+        for _ in range(2)
+    )
+    assert "history" in first[0]
+    assert first == second
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_many_days_keep_every_promise() -> None:
-    done = _simulate("--seeds", "100", "--days", "2")
+    done = _simulate("--seeds", "70", "--days", "3")
+    print(done.stdout.splitlines()[-1])
     assert done.returncode == 0, done.stdout + done.stderr

@@ -83,10 +83,10 @@ class World:
         self.truth = Truth()
         self.turns = Turns()
         self._keeper = Keeper(self.truth, self.rng("keeper"), self.clock, self.turns.busy)
-        self._streams = {
+        self.streams = {
             name: Stream(self.truth, self.rng(name), self.clock, self.turns.busy) for name in ("stream-1", "stream-2")
         }
-        self._devices: dict[str, SimDevice] = {**self._streams, "keeper": self._keeper}
+        self._devices: dict[str, SimDevice] = {**self.streams, "keeper": self._keeper}
         self.machine = Machine(here, self.clock, self.network, self._devices, self.rng("machine"))
         self._whole = Wholeness(since_s=asyncio.get_running_loop().time())
         self._noc = Switch()
@@ -121,7 +121,7 @@ class World:
                     self.machine.run(),
                     self.turns.run(),
                     self._keeper.run(),
-                    *(stream.run() for stream in self._streams.values()),
+                    *(stream.run() for stream in self.streams.values()),
                 )
             ]
             try:
@@ -164,9 +164,9 @@ class World:
     async def _happen(self, name: str, fault: Fault, rng: random.Random, *, breaks: bool) -> None:
         self._note(f"{asyncio.get_running_loop().time():.6f} {name}")
         self._counts[name] = self._counts.get(name, 0) + 1
-        for stream in self._streams.values():
+        for device in self._devices.values():
             if rng.random() < _MEASURES:
-                stream.wanted.set()
+                asyncio.get_running_loop().call_later(rng.uniform(0, 5), device.wanted.set)
         self.turns.stir()
         with self._whole.broken_for() if breaks else nullcontext():
             await fault(rng)

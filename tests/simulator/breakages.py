@@ -1,0 +1,150 @@
+"""Ways to break the hub, each of which a promise must notice: what nothing notices is not held.
+
+Each takes something out of the hub that it needs, or puts a mistake in that was made somewhere.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest import mock
+
+from hub_agent.builder import Builder
+from hub_agent.envelope import FIRST_LINK
+from hub_agent.flights import Flights
+from hub_agent.forwarder import Forwarder
+from hub_agent.gaps import Gaps
+from hub_agent.intake import Intake
+from hub_agent.lanes import Lanes
+from hub_agent.model import ClockState, Reading, ReadingClass, Stamp
+from hub_agent.noc.chart import Chart
+from hub_agent.outbox.store import Store
+from hub_agent.outbox.writer import Writer
+from tests.simulator.clock import MachineClock
+
+Breakage = Callable[[], AbstractContextManager[None]]
+
+
+@contextmanager
+def puback_is_delivery() -> Iterator[None]:
+    """Let go of what the broker has taken."""
+    policy = Builder.policy
+    with mock.patch.object(Builder, "policy", lambda self: replace(policy(self), confirm="broker")):
+        yield
+
+
+@contextmanager
+def no_resend() -> Iterator[None]:
+    """Send nothing again that the NOC has not confirmed in time."""
+
+    def overdue(_flights: Flights, _at_s: float) -> Iterable[Any]:
+        return ()
+
+    with mock.patch.object(Flights, "overdue", overdue):
+        yield
+
+
+@contextmanager
+def no_names() -> Iterator[None]:
+    """Take what a device sends again for new, at both ends."""
+
+    async def is_known(_intake: Intake, _name: str, _reading: Reading) -> bool:
+        return False
+
+    with mock.patch.object(Intake, "_is_known", is_known), mock.patch.object(Chart, "_is_new", lambda *_: True):
+        yield
+
+
+@contextmanager
+def a_class_is_dropped() -> Iterator[None]:
+    """Store nothing that is episodic, and say that it is."""
+    commit = Writer.commit
+
+    def without(self: Writer, batches: Mapping[ReadingClass, Any], *more: Any) -> Any:  # noqa: ANN401 - as it was
+        return commit(self, {cls: items for cls, items in batches.items() if cls is not ReadingClass.EPISODIC}, *more)
+
+    with mock.patch.object(Writer, "commit", without):
+        yield
+
+
+@contextmanager
+def told_too_early() -> Iterator[None]:
+    """Tell a device that its record is safe as soon as it has come."""
+    with mock.patch("hub_agent.intake._must_be_durable", lambda _reading: False):
+        yield
+
+
+@contextmanager
+def no_hurry() -> Iterator[None]:
+    """Come back to the broker as calmly with something fresh in hand as without."""
+    with mock.patch.object(Forwarder, "urgent", lambda _forwarder: False):
+        yield
+
+
+@contextmanager
+def backlog_first() -> Iterator[None]:
+    """Let what is fresh, and alarms, wait until no backlog does."""
+    alarm, fresh = Lanes._choose_alarm, Lanes._choose_fresh  # noqa: SLF001 - they are broken here
+
+    def waits(lanes: Lanes) -> bool:
+        return any(lanes._backlog.values())  # noqa: SLF001 - as above
+
+    with (
+        mock.patch.object(Lanes, "_choose_alarm", lambda self, at_s: None if waits(self) else alarm(self, at_s)),
+        mock.patch.object(Lanes, "_choose_fresh", lambda self, at_s: None if waits(self) else fresh(self, at_s)),
+    ):
+        yield
+
+
+@contextmanager
+def deaf_to_limits() -> Iterator[None]:
+    """Find no value outside its limits."""
+    with mock.patch("hub_agent.alarms.limits._violated", lambda *_: None):
+        yield
+
+
+@contextmanager
+def silent_about_silence() -> Iterator[None]:
+    """Tell of no gap of a device."""
+    with mock.patch.object(Gaps, "tick", lambda *_: iter(())), mock.patch.object(Gaps, "heard", lambda *_: None):
+        yield
+
+
+@contextmanager
+def every_clock_is_good() -> Iterator[None]:
+    """Believe whatever the wall clock shows."""
+    stamp = MachineClock.stamp
+
+    def good(self: MachineClock) -> Stamp:
+        return stamp(self)._replace(clock=ClockState.SYNCED)
+
+    with mock.patch.object(MachineClock, "stamp", good):
+        yield
+
+
+@contextmanager
+def the_chain_begins_anew() -> Iterator[None]:
+    """Forget at each start how the chain of batches ended."""
+    tail = Store._tail  # noqa: SLF001 - it is broken here
+
+    def forgotten(self: Store) -> tuple[int, bytes]:
+        return tail(self)[0], FIRST_LINK
+
+    with mock.patch.object(Store, "_tail", forgotten):
+        yield
+
+
+BREAKAGES: Mapping[str, tuple[Breakage, str]] = {
+    "puback-is-delivery": (puback_is_delivery, "lost"),
+    "no-resend": (no_resend, "undelivered"),
+    "no-names": (no_names, "twice"),
+    "a-class-is-dropped": (a_class_is_dropped, "lost"),
+    "told-too-early": (told_too_early, "lost"),
+    "no-hurry": (no_hurry, "late"),
+    "backlog-first": (backlog_first, "late"),
+    "deaf-to-limits": (deaf_to_limits, "untold"),
+    "silent-about-silence": (silent_about_silence, "gap"),
+    "every-clock-is-good": (every_clock_is_good, "misdated"),
+    "the-chain-begins-anew": (the_chain_begins_anew, "accused"),
+}
+"""Name → how, and the first word of what is found."""
