@@ -36,8 +36,8 @@ def _summary(history: History, wrong: Sequence[str]) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/simulate-faults",
-        description="Simulates homes for days on virtual time, with everything that goes wrong in them: the whole agent "
-        "and the real collector; network, broker, disk, clock and devices fail at random.",
+        description="Simulates homes for days on virtual time, with everything that goes wrong in them: the whole "
+        "agent and the real collector; network, broker, disk, clock and devices fail at random.",
         epilog="One seed is one history: a seed that breaks a promise does so again. Exits with 1 when one did. "
         "Example: scripts/simulate-faults --seeds 20 --days 2",
     )

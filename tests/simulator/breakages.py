@@ -51,7 +51,7 @@ def no_names() -> Iterator[None]:
     async def is_known(_intake: Intake, _name: str, _reading: Reading) -> bool:
         return False
 
-    with mock.patch.object(Intake, "_is_known", is_known), mock.patch.object(Chart, "_is_new", lambda *_: True):
+    with mock.patch.object(Intake, "_is_known", is_known), mock.patch.object(Chart, "_is_new", return_value=True):
         yield
 
 
@@ -70,24 +70,24 @@ def a_class_is_dropped() -> Iterator[None]:
 @contextmanager
 def told_too_early() -> Iterator[None]:
     """Tell a device that its record is safe as soon as it has come."""
-    with mock.patch("hub_agent.intake._must_be_durable", lambda _reading: False):
+    with mock.patch("hub_agent.intake._must_be_durable", return_value=False):
         yield
 
 
 @contextmanager
 def no_hurry() -> Iterator[None]:
     """Come back to the broker as calmly with something fresh in hand as without."""
-    with mock.patch.object(Forwarder, "urgent", lambda _forwarder: False):
+    with mock.patch.object(Forwarder, "urgent", return_value=False):
         yield
 
 
 @contextmanager
 def backlog_first() -> Iterator[None]:
     """Let what is fresh, and alarms, wait until no backlog does."""
-    alarm, fresh = Lanes._choose_alarm, Lanes._choose_fresh  # noqa: SLF001 - they are broken here
+    alarm, fresh = Lanes._choose_alarm, Lanes._choose_fresh
 
     def waits(lanes: Lanes) -> bool:
-        return any(lanes._backlog.values())  # noqa: SLF001 - as above
+        return any(lanes._backlog.values())
 
     with (
         mock.patch.object(Lanes, "_choose_alarm", lambda self, at_s: None if waits(self) else alarm(self, at_s)),
@@ -99,14 +99,14 @@ def backlog_first() -> Iterator[None]:
 @contextmanager
 def deaf_to_limits() -> Iterator[None]:
     """Find no value outside its limits."""
-    with mock.patch("hub_agent.alarms.limits._violated", lambda *_: None):
+    with mock.patch("hub_agent.alarms.limits._violated", return_value=None):
         yield
 
 
 @contextmanager
 def silent_about_silence() -> Iterator[None]:
     """Tell of no gap of a device."""
-    with mock.patch.object(Gaps, "tick", lambda *_: iter(())), mock.patch.object(Gaps, "heard", lambda *_: None):
+    with mock.patch.object(Gaps, "tick", return_value=()), mock.patch.object(Gaps, "heard", return_value=None):
         yield
 
 
@@ -125,7 +125,7 @@ def every_clock_is_good() -> Iterator[None]:
 @contextmanager
 def the_chain_begins_anew() -> Iterator[None]:
     """Forget at each start how the chain of batches ended."""
-    tail = Store._tail  # noqa: SLF001 - it is broken here
+    tail = Store._tail
 
     def forgotten(self: Store) -> tuple[int, bytes]:
         return tail(self)[0], FIRST_LINK

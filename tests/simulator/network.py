@@ -1,7 +1,7 @@
 """Broker and network in memory, with the faults of both.
 
-What a link offers is what :class:`hub_agent.mqtt.Link` does, and ``connect`` takes the place of ``mqtt.connect``: hub and
-collector cannot tell. Every message takes time: the way, and its bytes on a link that may be narrow.
+What a link offers is what :class:`hub_agent.mqtt.Link` does, and ``connect`` takes the place of ``mqtt.connect``: hub
+and collector cannot tell. Every message takes time: the way, and its bytes on a link that may be narrow.
 """
 
 import asyncio

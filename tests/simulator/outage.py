@@ -1,7 +1,7 @@
 """One long outage and its drain on virtual time, and how the process's memory goes.
 
-Prints a line a simulated day, and at the end: KiB a day and blocks a day that memory grew by over the outage, KiB that it
-was larger after the drain, readings, and how many of them are not charted.
+Prints a line a simulated day, and at the end: KiB a day and blocks a day that memory grew by over the outage, KiB that
+it was larger after the drain, readings, and how many of them are not charted.
 """
 
 import asyncio
@@ -116,7 +116,7 @@ def main() -> None:
     with (
         quick(),
         mock.patch.object(uplink, "HURRY_CAP_S", 60.0),  # attempts to connect are the half of what an outage costs
-        tempfile.TemporaryDirectory(dir="/dev/shm") as here,  # noqa: S108 - of its own
+        tempfile.TemporaryDirectory(dir="/dev/shm") as here,
         asyncio.Runner(loop_factory=SimLoop) as runner,
     ):
         print(runner.run(_happen(Path(here), int(sys.argv[1]))))  # noqa: T201 - the program's output

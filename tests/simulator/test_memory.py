@@ -20,7 +20,7 @@ _MOST_BLOCKS = 200.0
 @pytest.mark.timeout(1800)
 def test_memory_is_flat_over_an_outage_of_fifteen_days_and_its_drain() -> None:
     """In a process of its own: what other tests left behind would hide a slope."""
-    done = subprocess.run(  # noqa: S603 - this interpreter, this package
+    done = subprocess.run(
         [sys.executable, "-m", "tests.simulator.outage", "15"],
         cwd=_ROOT,
         env=os.environ | {"PYTHONHASHSEED": "0"},
@@ -28,10 +28,10 @@ def test_memory_is_flat_over_an_outage_of_fifteen_days_and_its_drain() -> None:
         text=True,
         check=False,
     )
-    print(done.stdout)
+    print(done.stdout)  # noqa: T201 - figures
     assert done.returncode == 0, done.stdout + done.stderr
     slope_kib, slope_blocks, more_kib, readings, lost = (float(word) for word in done.stdout.splitlines()[-1].split())
-    print(f"{slope_kib:.1f} KiB and {slope_blocks:.0f} blocks a day, {more_kib:.0f} KiB more after the drain")
+    print(f"{slope_kib:.1f} KiB and {slope_blocks:.0f} blocks a day, {more_kib:.0f} KiB more after the drain")  # noqa: T201 - figures
     book("outage of 15 days (simulated)", injected=1, readings=int(readings), lost=int(lost), duplicated=0)
     assert lost == 0
     assert slope_kib < _MOST_KIB

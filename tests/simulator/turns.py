@@ -74,8 +74,8 @@ def quick() -> Iterator[None]:
     names = [(module, name) for module, name, _, _ in _TURNS]
     before = [getattr(module, name) for module, name in names]
     with (
-        mock.patch.object(app, "_INTAKE_S", app._INTAKE_S + CALM_TURN_S),  # noqa: SLF001 - as long as the turns
-        mock.patch.object(app, "_UPLINK_S", app._UPLINK_S + CALM_TURN_S),  # noqa: SLF001 - as long as the turns
+        mock.patch.object(app, "_INTAKE_S", app._INTAKE_S + CALM_TURN_S),
+        mock.patch.object(app, "_UPLINK_S", app._UPLINK_S + CALM_TURN_S),
     ):
         try:
             yield
