@@ -471,6 +471,25 @@ async def test_what_a_dead_link_swallowed_goes_first_on_the_next(tmp_path: Path)
             assert 1 in second.seqs()
 
 
+@virtual_time
+async def test_a_window_that_was_full_at_the_cut_is_free_on_the_next_link(tmp_path: Path) -> None:
+    async with _bench(tmp_path) as bench:
+        window = bench.policy.window
+        await bench.commit(window + 3)
+        first = _Link(reason=None)
+        async with asyncio.TaskGroup() as tasks:
+            run = tasks.create_task(_ended(bench.forwarder.run(first)))
+            await bench.calm()
+            assert len(first.published) == window  # not one more goes without a PUBACK
+            first.lose("cable cut")
+            await run
+        async with bench.connected() as second:
+            await asyncio.sleep(61)
+            assert set(second.seqs()) == set(range(1, window + 4))
+            bench.say([(1, window + 3)])
+        assert bench.waiting == 0
+
+
 async def _ended(run: Any) -> str:  # noqa: ANN401 - a coroutine
     with pytest.raises(DeliveryError) as why:
         await run

@@ -18,7 +18,7 @@ _RAM = Path("/dev/shm")  # noqa: S108 - a directory of its own is made in it
 
 def simulate(seed: int, days: float, breakage: str | None = None) -> tuple[History, list[str]]:
     """Let one history happen, with something broken where it is named; give it, and the promises that it breaks."""
-    broken_so = BREAKAGES[breakage][0]() if breakage else nullcontext()
+    broken_so = BREAKAGES[breakage].how() if breakage else nullcontext()
     with tempfile.TemporaryDirectory(dir=_RAM if _RAM.is_dir() else None) as directory, broken_so:
         history = happen(Path(directory), seed, days)
         return history, broken(history)

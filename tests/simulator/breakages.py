@@ -6,7 +6,7 @@ Each takes something out of the hub that it needs, or puts a mistake in that was
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 from hub_agent.builder import Builder
@@ -134,17 +134,32 @@ def the_chain_begins_anew() -> Iterator[None]:
         yield
 
 
-BREAKAGES: Mapping[str, tuple[Breakage, str]] = {
-    "puback-is-delivery": (puback_is_delivery, "lost"),
-    "no-resend": (no_resend, "undelivered"),
-    "no-names": (no_names, "twice"),
-    "a-class-is-dropped": (a_class_is_dropped, "lost"),
-    "told-too-early": (told_too_early, "lost"),
-    "no-hurry": (no_hurry, "late"),
-    "backlog-first": (backlog_first, "late"),
-    "deaf-to-limits": (deaf_to_limits, "untold"),
-    "silent-about-silence": (silent_about_silence, "gap"),
-    "every-clock-is-good": (every_clock_is_good, "misdated"),
-    "the-chain-begins-anew": (the_chain_begins_anew, "accused"),
+class Broken(NamedTuple):
+    """A breakage and who sees it.
+
+    Attributes:
+        how: breaks it, while it is open.
+        found: the first word of what is found.
+        seed: of a history in which it shows.
+        days: that it takes.
+    """
+
+    how: Breakage
+    found: str
+    seed: int = 1
+    days: float = 0.2
+
+
+BREAKAGES: Mapping[str, Broken] = {
+    "puback-is-delivery": Broken(puback_is_delivery, "lost", seed=4),
+    "no-resend": Broken(no_resend, "undelivered", seed=8, days=0.5),
+    "no-names": Broken(no_names, "twice", seed=2, days=0.5),
+    "a-class-is-dropped": Broken(a_class_is_dropped, "lost"),
+    "told-too-early": Broken(told_too_early, "lost"),
+    "no-hurry": Broken(no_hurry, "late", seed=2, days=0.5),
+    "backlog-first": Broken(backlog_first, "late"),
+    "deaf-to-limits": Broken(deaf_to_limits, "untold", seed=2),
+    "silent-about-silence": Broken(silent_about_silence, "gap"),
+    "every-clock-is-good": Broken(every_clock_is_good, "misdated", seed=2),
+    "the-chain-begins-anew": Broken(the_chain_begins_anew, "accused"),
 }
-"""Name → how, and the first word of what is found."""

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from unittest import mock
 
 from hub_agent import logs, uplink
+from hub_agent.outbox import timeline
 from tests.simulator.devices import CADENCE_S
 from tests.simulator.faults import DAY_S
 from tests.simulator.hub import patched
@@ -116,6 +117,7 @@ def main() -> None:
     with (
         quick(),
         mock.patch.object(uplink, "HURRY_CAP_S", 60.0),  # attempts to connect are the half of what an outage costs
+        mock.patch.object(timeline, "ENTRIES_MAX", 256),  # fills for days, is halved then: no slope
         tempfile.TemporaryDirectory(dir="/dev/shm") as here,
         asyncio.Runner(loop_factory=SimLoop) as runner,
     ):
