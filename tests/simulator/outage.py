@@ -117,7 +117,7 @@ def main() -> None:
     with (
         quick(),
         mock.patch.object(uplink, "HURRY_CAP_S", 60.0),  # attempts to connect are the half of what an outage costs
-        mock.patch.object(timeline, "ENTRIES_MAX", 256),  # fills for days, is halved then: no slope
+        mock.patch.object(timeline, "ENTRIES_MAX", 64),  # fills for days, is halved then: no slope
         tempfile.TemporaryDirectory(dir="/dev/shm") as here,
         asyncio.Runner(loop_factory=SimLoop) as runner,
     ):
