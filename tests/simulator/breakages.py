@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from unittest import mock
 
+from hub_agent import parts
 from hub_agent.builder import Builder
 from hub_agent.envelope import FIRST_LINK
 from hub_agent.flights import Flights
 from hub_agent.forwarder import Forwarder
 from hub_agent.gaps import Gaps
 from hub_agent.intake import Intake
-from hub_agent.lanes import Lanes
 from hub_agent.model import ClockState, Reading, ReadingClass, Stamp
 from hub_agent.noc.chart import Chart
 from hub_agent.outbox.store import Store
@@ -82,17 +82,9 @@ def no_hurry() -> Iterator[None]:
 
 
 @contextmanager
-def backlog_first() -> Iterator[None]:
-    """Let what is fresh, and alarms, wait until no backlog does."""
-    alarm, fresh = Lanes._choose_alarm, Lanes._choose_fresh
-
-    def waits(lanes: Lanes) -> bool:
-        return any(lanes._backlog.values())
-
-    with (
-        mock.patch.object(Lanes, "_choose_alarm", lambda self, at_s: None if waits(self) else alarm(self, at_s)),
-        mock.patch.object(Lanes, "_choose_fresh", lambda self, at_s: None if waits(self) else fresh(self, at_s)),
-    ):
+def alarms_wait() -> Iterator[None]:
+    """Commit alarms as if they had time."""
+    with mock.patch.object(parts, "COMMIT_S", {**parts.COMMIT_S, ReadingClass.ALARM: 20.0}):
         yield
 
 
@@ -157,7 +149,7 @@ BREAKAGES: Mapping[str, Broken] = {
     "a-class-is-dropped": Broken(a_class_is_dropped, "lost"),
     "told-too-early": Broken(told_too_early, "lost"),
     "no-hurry": Broken(no_hurry, "late", seed=2, days=0.5),
-    "backlog-first": Broken(backlog_first, "late"),
+    "alarms-wait": Broken(alarms_wait, "late: alarm", seed=2),
     "deaf-to-limits": Broken(deaf_to_limits, "untold", seed=2),
     "silent-about-silence": Broken(silent_about_silence, "gap"),
     "every-clock-is-good": Broken(every_clock_is_good, "misdated", seed=2),

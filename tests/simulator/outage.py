@@ -119,7 +119,7 @@ def main() -> None:
         mock.patch.object(uplink, "HURRY_CAP_S", 60.0),  # attempts to connect are the half of what an outage costs
         mock.patch.object(timeline, "ENTRIES_MAX", 64),  # fills for days, is halved then: no slope
         tempfile.TemporaryDirectory(dir="/dev/shm") as here,
-        asyncio.Runner(loop_factory=SimLoop) as runner,
+        asyncio.Runner(debug=False, loop_factory=SimLoop) as runner,
     ):
         print(runner.run(_happen(Path(here), int(sys.argv[1]))))  # noqa: T201 - the program's output
 

@@ -197,25 +197,16 @@ def _gaps_told(history: History, chart: Chart) -> Iterator[str]:
     """
     for device in ("stream-1", "stream-2"):
         times_s = sorted(history.truth.heard_s[row.number] for row in chart.rows if row.device == device)
-        told = list(_spans(history, chart, device))
+        told = sorted(
+            (gap.since_s, history.ended_s + CALM_S if gap.until_s is None else gap.until_s)
+            for gap in chart.gaps
+            if gap.device in (device, "")
+        )
         for before_s, after_s in pairwise(times_s):
             lives = 1 + sum(before_s <= death_s <= after_s for death_s in history.deaths_s)
             left_s = _uncovered_s(before_s, after_s, told)
             if left_s > (1 + lives) * (PATIENCE_S + BUSY_TURN_S) + CALM_TURN_S:
                 yield f"gap: {device} {before_s:.1f} to {after_s:.1f}: {left_s:.1f} s of it untold"
-
-
-def _spans(history: History, chart: Chart, device: str) -> Iterator[tuple[float, float]]:
-    """Give what gaps tell of a device; one that never ended was ended by the next that the hub was off."""
-    off_s = sorted(gap.until_s for gap in chart.gaps if gap.why == "hub_off" and gap.until_s is not None)
-    for gap in sorted(chart.gaps, key=lambda gap: gap.since_s):
-        if gap.device not in (device, ""):
-            continue
-        until_s = gap.until_s
-        if until_s is None:
-            place = bisect_right(off_s, gap.since_s)
-            until_s = off_s[place] if place < len(off_s) else history.ended_s + CALM_S
-        yield gap.since_s, until_s
 
 
 def _uncovered_s(since_s: float, until_s: float, told: list[tuple[float, float]]) -> float:

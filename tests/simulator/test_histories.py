@@ -27,7 +27,7 @@ def _simulate(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.timeout(180)
 def test_a_history_keeps_every_promise() -> None:
-    done = _simulate("--seeds", "3", "--days", "0.4")
+    done = _simulate("--seeds", "3", "--days", "0.3")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every promise kept" in done.stdout.splitlines()[-1]
 
@@ -35,7 +35,7 @@ def test_a_history_keeps_every_promise() -> None:
 @pytest.mark.timeout(180)
 def test_one_seed_is_one_history() -> None:
     first, second = (
-        [line for line in _simulate("--seed", "7", "--days", "0.2").stdout.splitlines() if "CPU" not in line]
+        [line for line in _simulate("--seed", "7", "--days", "0.15").stdout.splitlines() if "CPU" not in line]
         for _ in range(2)
     )
     assert "history" in first[0]

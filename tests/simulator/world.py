@@ -221,5 +221,5 @@ def happen(here: Path, seed: int, days: float) -> History:
     """
     logs.configure("critical", "json")
     random.seed(seed)
-    with quick(), asyncio.Runner(loop_factory=SimLoop) as runner:
+    with quick(), asyncio.Runner(debug=False, loop_factory=SimLoop) as runner:
         return runner.run(_happen(here, seed, days))
