@@ -15,7 +15,7 @@ from hub_agent.envelope import FIRST_LINK
 from hub_agent.flights import Flights
 from hub_agent.forwarder import Forwarder
 from hub_agent.gaps import Gaps
-from hub_agent.intake import Intake
+from hub_agent.intake import COMMIT_S, Intake
 from hub_agent.model import ClockState, Reading, ReadingClass, Stamp
 from hub_agent.noc.chart import Chart
 from hub_agent.outbox.store import Store
@@ -84,7 +84,7 @@ def no_hurry() -> Iterator[None]:
 @contextmanager
 def alarms_wait() -> Iterator[None]:
     """Commit alarms as if they had time."""
-    with mock.patch.object(parts, "COMMIT_S", {**parts.COMMIT_S, ReadingClass.ALARM: 20.0}):
+    with mock.patch.object(parts, "COMMIT_S", {**COMMIT_S, ReadingClass.ALARM: 20.0}):
         yield
 
 
