@@ -32,6 +32,8 @@ from hub_agent.topics import Topics
 
 _log = get_logger("forwarder")
 
+TURN_S: Final = 1.0
+"""How often it turns at the least, so that its progress can be seen."""
 _PAGE: Final = 256
 _PACKET_TOO_LARGE: Final = 0x95
 
@@ -140,11 +142,7 @@ class Forwarder:
             if wanted is not None:
                 cls, behind = wanted
                 rows = await self._outbox.after(cls, behind, _PAGE)
-                batches = [
-                    Committed(row.key, row.items, row.envelope, numbers=row.numbers)
-                    for row in rows
-                    if not self._outbox.delivered(row.key)  # confirmed while they were read
-                ]
+                batches = [Committed(row.key, row.items, row.envelope, numbers=row.numbers) for row in rows]
                 self.lanes.refill(cls, behind, batches, exhausted=len(rows) < _PAGE)
             choice = self.lanes.choose(self._clock.monotonic_s()) if self._reluctance.may_send() else None
             if choice is not None:
@@ -228,7 +226,7 @@ class Forwarder:
     async def _wait(self, link: Publisher) -> None:
         """Sleep until there may be something to send, a timer is due, or the link is gone."""
         now_s = self._clock.monotonic_s()
-        due_s = now_s + 1.0
+        due_s = now_s + (min(TURN_S, 1.0) if self._pubacks else TURN_S)
         next_s = self.lanes.next_s(now_s)
         if next_s is not None:
             due_s = min(due_s, max(next_s, now_s + 0.05))

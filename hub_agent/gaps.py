@@ -60,6 +60,8 @@ class Gaps:
     """
 
     def __init__(self, devices: Mapping[str, Expected], at: Stamp) -> None:
+        self.start = at
+        """Where the gap of the hub itself ends, so that not an instant is in neither or in both."""
         self._devices = {name: _Device(expected, at) for name, expected in devices.items()}
 
     def link(self, device: str, *, connected: bool) -> None:

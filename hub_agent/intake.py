@@ -33,6 +33,9 @@ STATE: Final = "alarms"
 
 _AWAITED: Final = (ReadingClass.ALARM, ReadingClass.EPISODIC)
 """Of these, and of all that is stored in it, a device may delete what it was told is received: durable comes first."""
+TURN_S: Final = 1.0
+"""How often it turns at the least, so that its progress can be seen."""
+
 _PENDING_MAX: Final = 4096
 """More than this in RAM, and drivers wait for the card."""
 
@@ -222,7 +225,7 @@ class Intake:
         if self._judged_ns is not None:
             dues.append(self._judged_ns / 1e9)
         now_s = self._clock.monotonic_s()
-        delay_s = min(*dues, now_s + 1.0) - now_s if dues else 1.0
+        delay_s = min(*dues, now_s + TURN_S) - now_s if dues else TURN_S
         timer = asyncio.get_running_loop().call_later(max(0.0, delay_s), self._wake.set)
         try:
             await self._wake.wait()

@@ -212,7 +212,12 @@ class Lanes:
             self.pace.timed(owed.size, at_s - owed.since_s, at_s, backlog=owed.backlog)
 
     def confirmed(self, first: int, last: int, at_s: float) -> list[Flight]:
-        """The NOC has these batch numbers: give those that were on their way, oldest first."""
+        """The NOC has these batch numbers: give those that were on their way, oldest first; none of them goes again."""
+        for queue in self._backlog.values():
+            if queue and seq_of(queue[0].key) <= last:
+                kept = [batch for batch in queue if not first <= seq_of(batch.key) <= last]
+                queue.clear()
+                queue.extend(kept)
         flights = self.flights.confirmed(first, last, at_s)
         for flight in flights:
             if flight.attempts == 1:  # of what went twice nobody knows which one is confirmed

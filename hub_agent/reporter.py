@@ -202,7 +202,7 @@ class Reporter:
 
     def hub_was_off(self, last: Stamp) -> None:
         """Tell the gap since the newest instant that is known of the life before."""
-        gap = hub_off(last, self._clock.stamp())
+        gap = hub_off(last, self._gaps.start)
         if gap is not None:
             self.taker.note(gap)
 

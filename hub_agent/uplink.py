@@ -23,6 +23,8 @@ _log = get_logger("uplink")
 HURRY_CAP_S: Final = 4.0
 """The longest wait between attempts while something fresh waits."""
 CALM_CAP_S: Final = 60.0
+TURN_S: Final = 1.0
+"""How often it looks meanwhile whether something fresh has come."""
 HEALTHY_S: Final = 10.0
 """A connection that held so long starts the backoff anew; one that is kicked at once must not be tried at once."""
 _FAREWELL_S: Final = 1.0
@@ -93,7 +95,7 @@ class BrokerSession:
             left_s = began_s + backoff.delay_s(cap_s) - self._clock.monotonic_s()
             if left_s <= 0:
                 return
-            await asyncio.sleep(min(left_s, 1.0))
+            await asyncio.sleep(min(left_s, TURN_S))
 
     async def _connect_once(self, turned: Callable[[], None]) -> None:
         async with mqtt.connect(self._profile) as link:

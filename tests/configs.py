@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from hub_agent import config as configuration
 from hub_agent import identity
 from hub_agent.config import Config
@@ -42,10 +45,16 @@ key = "{directory}/{name}.key"
 """
 
 
-def make_keys(directory: Path, suite: Suite = "X25519") -> Keyring:
-    """Make the NOC's keys and the hub's, where the configuration looks for them."""
+def make_keys(directory: Path, suite: Suite = "X25519", *, own: Ed25519PrivateKey | None = None) -> Keyring:
+    """Make the NOC's keys and the hub's, or write a given one, where the configuration looks for them."""
     keyring = keygen(directory / "noc", suite)
-    (directory / "hub.pub").write_bytes(identity.public_pem(identity.make(directory / "identity.pem")))
+    path = directory / "identity.pem"
+    if own is None:
+        own = identity.make(path)
+    else:
+        path.write_bytes(own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        path.chmod(0o600)
+    (directory / "hub.pub").write_bytes(identity.public_pem(own))
     return keyring
 
 

@@ -241,7 +241,7 @@ def test_a_word_that_is_not_for_this_is_no_word(tmp_path: Path, other: dict[str,
                 assert bench.waiting == 3
                 assert bench.forwarder.figures.confirmed == 0
             await bench.outbox.settle()
-            assert await bench.outbox.run(lambda store: store.row((2 << 56) | 1)) is not None
+            assert await bench.outbox.after(ReadingClass.CONTINUOUS, 0, 1) != []
             assert [code for code, _ in bench.events] == (["confirmation_rejected"] if told else [])
             assert told is None or told in bench.events[0][1]["why"]
             assert bench.noc_ns == ([] if told or "journal" in other else [_WALL_NS])
@@ -419,6 +419,24 @@ async def test_what_is_not_confirmed_in_time_is_sent_again(tmp_path: Path) -> No
 
 
 @virtual_time
+async def test_what_the_noc_has_is_not_sent_again_nor_counted_twice_before_its_row_goes(tmp_path: Path) -> None:
+    async with _bench(tmp_path) as bench:
+        await bench.commit(4)
+        async with bench.connected() as link:
+            assert link.seqs() == [1, 2, 3, 4]
+            bench.say([(1, 3)])  # as the collector may have said on an earlier link, which then died
+            bench.forwarder.lanes.forget([key_of(ReadingClass.CONTINUOUS, seq) for seq in range(1, 5)])
+            bench.forwarder.lanes.release([key_of(ReadingClass.CONTINUOUS, 1)])  # its cursor goes back to the first
+            bench.forwarder.offer([])
+            await asyncio.sleep(5)
+            assert link.seqs() == [1, 2, 3, 4, 4]
+            bench.say([(1, 4)])
+            assert bench.waiting == 0
+            await bench.outbox.settle()
+        assert bench.waiting == 0
+
+
+@virtual_time
 async def test_an_epoch_that_the_noc_lacks_goes_with_the_next_copy(tmp_path: Path) -> None:
     async with _bench(tmp_path) as bench:
         await bench.commit()
@@ -463,6 +481,25 @@ async def test_what_a_dead_link_swallowed_goes_first_on_the_next(tmp_path: Path)
             assert second.keys() == 1
             await asyncio.sleep(11)
             assert 1 in second.seqs()
+
+
+@virtual_time
+async def test_a_window_that_was_full_at_the_cut_is_free_on_the_next_link(tmp_path: Path) -> None:
+    async with _bench(tmp_path) as bench:
+        window = bench.policy.window
+        await bench.commit(window + 3)
+        first = _Link(reason=None)
+        async with asyncio.TaskGroup() as tasks:
+            run = tasks.create_task(_ended(bench.forwarder.run(first)))
+            await bench.calm()
+            assert len(first.published) == window  # not one more goes without a PUBACK
+            first.lose("cable cut")
+            await run
+        async with bench.connected() as second:
+            await asyncio.sleep(61)
+            assert set(second.seqs()) == set(range(1, window + 4))
+            bench.say([(1, window + 3)])
+        assert bench.waiting == 0
 
 
 async def _ended(run: Any) -> str:  # noqa: ANN401 - a coroutine

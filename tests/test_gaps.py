@@ -171,6 +171,19 @@ def test_the_noc_sees_each_gap_once_and_knows_which_are_open(store: Store) -> No
     assert _view(store) == [("hub-1", "oximeter", "silent", WALL_S * 1000, (WALL_S + 60) * 1000)]
 
 
+def test_a_gap_that_the_hub_did_not_live_to_close_ends_with_its_own(store: Store) -> None:
+    (before,) = _gaps().tick(_at(11))
+    off = hub_off(_at(20), _at(50))
+    (after,) = Gaps({"oximeter": Expected(PATIENCE_S, "unplugged")}, _at(50)).tick(_at(61))
+    assert off is not None
+    _chart(store, before, off, after)
+    assert [(why, since_ms - WALL_S * 1000, until_ms) for _, _, why, since_ms, until_ms in _view(store)] == [
+        (before.fields["why"], 0, (WALL_S + 50) * 1000),
+        ("hub_off", 20_000, (WALL_S + 50) * 1000),
+        ("unplugged", 50_000, None),
+    ]
+
+
 def test_the_noc_dates_a_gap_of_a_boot_in_1970(store: Store) -> None:
     gaps = Gaps({"oximeter": Expected(PATIENCE_S, "unplugged")}, _at(0, synced=False))
     (opened,) = gaps.tick(_at(11, synced=False))

@@ -121,6 +121,14 @@ def test_alarms_go_first_new_before_old_then_the_more_valuable(sender: Sender) -
     assert sequence(sender.send_all()) == [alarm, old_alarm, episodic, continuous, backlog]
 
 
+def test_what_is_confirmed_while_it_waits_at_hand_is_not_sent(sender: Sender) -> None:
+    waiting = [sender.commit(ReadingClass.CONTINUOUS, offered=False) for _ in range(PAGE)]
+    first = sender.choose()
+    assert first is not None  # the others are at hand now
+    sender.confirm(waiting[1], waiting[2])
+    assert sequence(sender.send_all()) == [waiting[3]]
+
+
 def test_a_fresh_alarm_passes_a_full_horizon(sender: Sender) -> None:
     for _ in range(HORIZON):
         sender.commit(ReadingClass.CONTINUOUS)

@@ -1,5 +1,6 @@
 """What the reporter makes of findings: sealed events, durable where somebody relies on it, and alarms."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hub_agent.alarms.alarm import Presence
 from hub_agent.alarms.limits import Priority
 from hub_agent.commands.record import CommandResult, SecurityEvent, State
 from hub_agent.commands.refusal import Refusal
-from hub_agent.gaps import Gaps
+from hub_agent.gaps import Expected, Gaps
 from hub_agent.reporter import Reporter
 from tests.rooms import Room, a_room
 from tests.test_intake import _running
@@ -29,6 +30,22 @@ async def test_an_answer_and_a_security_event_are_durable_when_they_are_taken(tm
         assert [event.kind for event in room.events()] == ["result"]
         await reporter.security(SecurityEvent(Refusal.EXPIRED))
         assert [event.kind for event in room.events()] == ["result", "security"]
+
+
+@virtual_time
+async def test_the_gap_of_the_hub_ends_where_the_silence_of_its_devices_begins(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room, _running(room):
+        gaps = Gaps({"oximeter": Expected(60.0, "unplugged")}, room.clock.stamp())
+        reporter = Reporter(room.book, gaps, room.clock)
+        reporter.taker = room.intake
+        await asyncio.sleep(0.04)  # opening what was left behind takes its time
+        reporter.hub_was_off(room.clock.stamp()._replace(boot="b006" * 4))
+        await asyncio.sleep(61.0)
+        reporter.turn(room.clock.stamp())
+        await reporter.taker.keep_state()
+        off, silent, *_ = (event.fields for event in room.events() if event.kind == "gap")
+        assert (off["why"], silent["why"]) == ("hub_off", "unplugged")
+        assert off["to"] == silent["from"]
 
 
 @virtual_time

@@ -37,6 +37,8 @@ _log = get_logger("collector")
 
 WINDOW: Final = 64
 """Confirmations and commands that the broker may owe a PUBACK."""
+FULL_S: Final = 0.01
+"""How long a look at a full window may wait for the next."""
 RECEIVE_MAXIMUM: Final = 1024
 TURN_S: Final = 0.2
 """How often the spool of commands is looked at when nothing else happens."""
@@ -149,8 +151,10 @@ class Collector:
 
     async def _gather(self, link: Link) -> list[Message]:
         """Wait for a message, until something else is due; then take those whose turn it is."""
-        due_s = self._confirming.next_due_s()
-        wait_s = TURN_S if due_s is None else max(0.0, min(TURN_S, due_s - self._clock.monotonic_s()))
+        due_s, now_s = self._confirming.next_due_s(), self._clock.monotonic_s()
+        if due_s is not None and len(self._pubacks) >= WINDOW:
+            due_s = now_s + FULL_S  # no word may go before a PUBACK has come
+        wait_s = TURN_S if due_s is None else max(0.0, min(TURN_S, due_s - now_s))
         if not self._turns:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):

@@ -184,13 +184,20 @@ SELECT r.id, h.name AS hub, r.device, r.class, r.quality, r.stored, r.device_tim
        r.measurements, r.samples
 FROM readings r JOIN hubs h ON h.id = r.hub;
 
--- from when to when nothing came, and why; device '' is the whole hub, until_ms is null while a gap lasts
+-- the newest value of each quantity, by when the hub had it: what comes late never displaces it, nor does a backfill
+CREATE VIEW newest AS
+SELECT c.hub, c.device, m.value ->> '$[0]' AS mdc, m.value ->> '$[1]' AS ucum, m.value -> '$[2]' AS value, c.quality,
+       max(c.received_ms) AS received_ms
+FROM chart c, json_each(c.measurements) m WHERE NOT c.stored GROUP BY c.hub, c.device, mdc;
+
+-- from when to when nothing came, and why; device '' is the whole hub, until_ms is null while a gap lasts; one that its
+-- hub did not live to close ends with the gap of the hub, whose next life is patient anew
 CREATE VIEW gaps AS
 WITH told AS (
     SELECT hub, fields ->> '$.device' AS device, fields ->> '$.why' AS why, fields -> '$.from' AS since,
            max(nullif(fields -> '$.to', 'null')) AS until
     FROM events WHERE kind = 'gap' AND fields -> '$.from' IS NOT NULL GROUP BY 1, 2, 3, 4
-)
+), dated AS (
 SELECT h.name AS hub, t.device, t.why,
        CASE WHEN t.since ->> '$[3]' THEN t.since ->> '$[2]' ELSE (SELECT at_ms FROM (
            SELECT c.wall_ms + (t.since ->> '$[1]') - c.monotonic_ms AS at_ms,
@@ -202,7 +209,12 @@ SELECT h.name AS hub, t.device, t.why,
                   abs(c.monotonic_ms - (t.until ->> '$[1]')) AS away_ms
            FROM clocks c WHERE c.hub = t.hub AND c.boot = t.until ->> '$[0]'
        ) ORDER BY away_ms LIMIT 1) END AS until_ms
-FROM told t JOIN hubs h ON h.id = t.hub;
+FROM told t JOIN hubs h ON h.id = t.hub
+)
+SELECT d.hub, d.device, d.why, d.since_ms, CASE WHEN d.until_ms IS NOT NULL OR d.device = '' THEN d.until_ms ELSE (
+    SELECT min(o.until_ms) FROM dated o WHERE o.hub = d.hub AND o.why = 'hub_off' AND o.until_ms > d.since_ms
+) END AS until_ms
+FROM dated d;
 """
 
 

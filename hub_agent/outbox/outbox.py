@@ -9,6 +9,7 @@ coroutine leaves a cursor open.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
 
@@ -133,9 +134,7 @@ class Outbox:
         Raises:
             StorageError: nothing was stored.
         """
-        written = await self._write(
-            lambda confirmed: self._writer.commit(batches, tuple(names), state or {}, confirmed)
-        )
+        written = await self._write(lambda done: self._writer.commit(batches, tuple(names), state or {}, done))
         now_s = self._clock.monotonic_s()
         for batch in written.committed[-len(batches) :] if batches else ():
             self.recent.add(batch, batches[class_of(batch.key)], now_s)
@@ -190,10 +189,9 @@ class Outbox:
     def _settled(self, confirmed: Sequence[tuple[int, int]], deleted: Sequence[Gone]) -> None:
         """Book deletions: what was not known as delivered is counted now, and the newest batch is left for later."""
         for gone in deleted:
-            if seq_of(gone.key) in self._delivered:
-                self._delivered.remove(seq_of(gone.key))
-            else:
+            if seq_of(gone.key) not in self._delivered:
                 self._count(gone.key, -1, -gone.items, -gone.numbers)
+            self._delivered.discard(seq_of(gone.key))
         newest = self._store.last_seq
         if any(last >= newest for _, last in confirmed):
             self._confirmed.insert(0, (newest, newest))
@@ -206,10 +204,6 @@ class Outbox:
     def epoch_record(self, epoch_id: bytes) -> bytes | None:
         """Give the record of an epoch that still has batches here; None when it is unknown."""
         return self._writer.records.get(epoch_id)
-
-    def delivered(self, key: int) -> bool:
-        """Say whether a batch is confirmed and only waits for its deletion."""
-        return seq_of(key) in self._delivered
 
     def confirm(self, first: int, last: int, flown: Iterable[Committed]) -> None:
         """Note that the NOC has a range of batches; they go with the next commit, or with :meth:`settle`.
@@ -244,14 +238,19 @@ class Outbox:
         What a failing card has changed is deleted instead, with a gap record that :meth:`turn` gives: the NOC could
         neither believe such a batch nor refuse it, and it would be sent for ever.
         """
+        found: list[Row] = []
         while True:
-            rows, cast_out = await self.run(lambda store: self._read(store, cls, key, limit))
-            if cast_out is None:
-                return rows
-            self._book(cast_out)
-            self._untold += cast_out.committed
+            rows, cast_out = await self.run(partial(self._read, cls, key, limit))
+            if cast_out is not None:
+                self._book(cast_out)
+                self._untold += cast_out.committed
+                continue
+            found += [row for row in rows if not self._done(seq_of(row.key))]
+            if len(rows) < limit or len(found) >= limit:
+                return found[:limit]
+            key = rows[-1].key
 
-    def _read(self, store: Store, cls: ReadingClass, key: int, limit: int) -> tuple[list[Row], Written | None]:
+    def _read(self, cls: ReadingClass, key: int, limit: int, store: Store) -> tuple[list[Row], Written | None]:
         """Read rows; or, where some of them are spoilt, delete those and say so."""
         rows = store.after(cls, key, limit)
         spoilt = [row for row in rows if not self._sealer.made(row.envelope)]
@@ -262,10 +261,13 @@ class Outbox:
         oldest: dict[ReadingClass, int] = {}
         for cls in [cls for cls in ReadingClass if self.tallies[cls].batches]:
             for key, *_ in await self.run(partial(Store.oldest, cls=cls, limit=_OLDEST)):
-                seq = seq_of(key)
-                if seq not in self._delivered and not any(first <= seq <= last for first, last in self._confirmed):
+                if not self._done(seq_of(key)):
                     oldest.setdefault(cls, key)
         return oldest
+
+    def _done(self, seq: int) -> bool:
+        """Say whether the NOC has a batch, whose row goes with the next commit."""
+        return seq in self._delivered or any(first <= seq <= last for first, last in self._confirmed)
 
     def name(self, device: str, reading: Reading) -> str:
         """Name a device's record: 32 hex digits, the same whenever the device sends it again."""
@@ -291,9 +293,8 @@ class Outbox:
     async def close(self) -> None:
         """Settle, close the file, end the thread."""
         try:
-            await self.settle()
-        except StorageError:  # a broken card must not keep the process from ending; confirmed rows are only sent again
-            pass
+            with suppress(StorageError):  # the process must end, whatever the card does; what is confirmed goes again
+                await self.settle()
         finally:
             await self.run(Store.close)
             self._hand.end()

@@ -24,6 +24,7 @@ from hub_agent.model import Absent, DeviceTime, Measurement, Reading, ReadingCla
 from hub_agent.nomenclature import SPO2
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import Committed, Outbox
+from hub_agent.outbox.rows import seq_of
 from hub_agent.outbox.store import Store
 from hub_agent.wire import Item
 from tests.rooms import IDENTITY, JOURNAL, open_outbox, opened
@@ -199,6 +200,24 @@ async def test_the_count_of_what_waits_follows_confirmations_at_once(tmp_path: P
     outbox.confirm(3, 3, [])  # of an earlier connection: not known as on its way, counted when it is deleted
     await outbox.settle()
     assert [tally.items for tally in outbox.tallies.values()] == [0, 0, 0, 2]
+    await outbox.close()
+
+
+async def test_what_is_confirmed_waits_no_more_though_its_row_is_here(tmp_path: Path, clock: HandClock) -> None:
+    outbox = open_outbox(tmp_path / "outbox.db", clock)
+    for _ in range(9):
+        await outbox.commit({ReadingClass.CONTINUOUS: [reading(clock, 1, ReadingClass.CONTINUOUS)]})
+
+    async def waiting(limit: int) -> list[int]:
+        return [seq_of(row.key) for row in await outbox.after(ReadingClass.CONTINUOUS, 0, limit)]
+
+    outbox.confirm(2, 6, [])
+    assert await waiting(1) == [1]
+    assert await waiting(3) == [1, 7, 8]  # a page is full, whatever it had to pass over: fewer would mean the end
+    assert await waiting(4) == [1, 7, 8, 9]
+    outbox.confirm(1, 9, [])
+    assert await waiting(2) == []
+    assert await outbox.oldest() == {}
     await outbox.close()
 
 

@@ -1,0 +1,161 @@
+"""Ways to break the hub, each of which a promise must notice: what nothing notices is not held.
+
+Each takes something out of the hub that it needs, or puts a mistake in that was made somewhere.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+from unittest import mock
+
+from hub_agent import parts
+from hub_agent.builder import Builder
+from hub_agent.envelope import FIRST_LINK
+from hub_agent.flights import Flights
+from hub_agent.forwarder import Forwarder
+from hub_agent.gaps import Gaps
+from hub_agent.intake import COMMIT_S, Intake
+from hub_agent.model import ClockState, Reading, ReadingClass, Stamp
+from hub_agent.noc.chart import Chart
+from hub_agent.outbox.store import Store
+from hub_agent.outbox.writer import Writer
+from tests.simulator.clock import MachineClock
+
+Breakage = Callable[[], AbstractContextManager[None]]
+
+
+@contextmanager
+def puback_is_delivery() -> Iterator[None]:
+    """Let go of what the broker has taken."""
+    policy = Builder.policy
+    with mock.patch.object(Builder, "policy", lambda self: replace(policy(self), confirm="broker")):
+        yield
+
+
+@contextmanager
+def no_resend() -> Iterator[None]:
+    """Send nothing again that the NOC has not confirmed in time."""
+
+    def overdue(_flights: Flights, _at_s: float) -> Iterable[Any]:
+        return ()
+
+    with mock.patch.object(Flights, "overdue", overdue):
+        yield
+
+
+@contextmanager
+def no_names() -> Iterator[None]:
+    """Take what a device sends again for new, at both ends."""
+
+    async def is_known(_intake: Intake, _name: str, _reading: Reading) -> bool:
+        return False
+
+    with mock.patch.object(Intake, "_is_known", is_known), mock.patch.object(Chart, "_is_new", return_value=True):
+        yield
+
+
+@contextmanager
+def a_class_is_dropped() -> Iterator[None]:
+    """Store nothing that is episodic, and say that it is."""
+    commit = Writer.commit
+
+    def without(self: Writer, batches: Mapping[ReadingClass, Any], *more: Any) -> Any:  # noqa: ANN401 - as it was
+        return commit(self, {cls: items for cls, items in batches.items() if cls is not ReadingClass.EPISODIC}, *more)
+
+    with mock.patch.object(Writer, "commit", without):
+        yield
+
+
+@contextmanager
+def told_too_early() -> Iterator[None]:
+    """Tell a device that its record is safe as soon as it has come."""
+
+    async def not_at_all(_intake: Intake, _cls: ReadingClass) -> None:
+        pass
+
+    with mock.patch.object(Intake, "_until_durable", not_at_all):
+        yield
+
+
+@contextmanager
+def no_hurry() -> Iterator[None]:
+    """Come back to the broker as calmly with something fresh in hand as without."""
+    with mock.patch.object(Forwarder, "urgent", return_value=False):
+        yield
+
+
+@contextmanager
+def alarms_wait() -> Iterator[None]:
+    """Commit alarms as if they had time."""
+    with mock.patch.object(parts, "COMMIT_S", {**COMMIT_S, ReadingClass.ALARM: 20.0}):
+        yield
+
+
+@contextmanager
+def deaf_to_limits() -> Iterator[None]:
+    """Find no value outside its limits."""
+    with mock.patch("hub_agent.alarms.limits._violated", return_value=None):
+        yield
+
+
+@contextmanager
+def silent_about_silence() -> Iterator[None]:
+    """Tell of no gap of a device."""
+    with mock.patch.object(Gaps, "tick", return_value=()), mock.patch.object(Gaps, "heard", return_value=None):
+        yield
+
+
+@contextmanager
+def every_clock_is_good() -> Iterator[None]:
+    """Believe whatever the wall clock shows."""
+    stamp = MachineClock.stamp
+
+    def good(self: MachineClock) -> Stamp:
+        return stamp(self)._replace(clock=ClockState.SYNCED)
+
+    with mock.patch.object(MachineClock, "stamp", good):
+        yield
+
+
+@contextmanager
+def the_chain_begins_anew() -> Iterator[None]:
+    """Forget at each start how the chain of batches ended."""
+    tail = Store._tail
+
+    def forgotten(self: Store) -> tuple[int, bytes]:
+        return tail(self)[0], FIRST_LINK
+
+    with mock.patch.object(Store, "_tail", forgotten):
+        yield
+
+
+class Broken(NamedTuple):
+    """A breakage and who sees it.
+
+    Attributes:
+        how: breaks it, while it is open.
+        found: the first word of what is found.
+        seed: of a history in which it shows.
+        days: that it takes.
+    """
+
+    how: Breakage
+    found: str
+    seed: int = 1
+    days: float = 0.2
+
+
+BREAKAGES: Mapping[str, Broken] = {
+    "puback-is-delivery": Broken(puback_is_delivery, "lost", seed=4),
+    "no-resend": Broken(no_resend, "undelivered", seed=8, days=0.5),
+    "no-names": Broken(no_names, "twice", seed=2, days=0.5),
+    "a-class-is-dropped": Broken(a_class_is_dropped, "lost"),
+    "told-too-early": Broken(told_too_early, "lost"),
+    "no-hurry": Broken(no_hurry, "late", seed=2, days=0.5),
+    "alarms-wait": Broken(alarms_wait, "late: alarm", seed=2),
+    "deaf-to-limits": Broken(deaf_to_limits, "untold", seed=2),
+    "silent-about-silence": Broken(silent_about_silence, "gap"),
+    "every-clock-is-good": Broken(every_clock_is_good, "misdated", seed=2),
+    "the-chain-begins-anew": Broken(the_chain_begins_anew, "accused"),
+}

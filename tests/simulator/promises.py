@@ -1,0 +1,240 @@
+"""The promises, held against one history: what the devices know, and what the NOC wrote down.
+
+Each function gives what is wrong, one line each; nothing when the promise holds.
+"""
+
+import contextlib
+import json
+import sqlite3
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from tests.simulator.clock import loop_s
+from tests.simulator.devices import CADENCE_S
+from tests.simulator.turns import BUSY_TURN_S, CALM_TURN_S
+from tests.simulator.world import CALM_S, History
+
+HEALED_S = 21.0
+"""Fresh readings after any single trouble that heals (promise 1)."""
+ALARM_S = 5.0
+"""An alarm while everything works, over 64 kbit/s and whatever waits: its commit, one batch before it, its own way."""
+COMMIT_S = 1.0
+"""What a power cut may take of readings that no device was told to be safe (promise 3)."""
+PATIENCE_S = 3 * CADENCE_S
+DATED_S = 1.0
+
+_SLACK_S = 0.5
+
+
+class Row(NamedTuple):
+    """A charted reading.
+
+    Attributes:
+        number: its own.
+        device: of whom.
+        charted_s: when the NOC had it, on the loop's clock.
+        dated_s: when the NOC says that the hub had it, on the loop's clock; None while nobody can tell.
+    """
+
+    number: int
+    device: str
+    charted_s: float
+    dated_s: float | None
+
+
+class Signal(NamedTuple):
+    """A charted transition of a limit's alarm.
+
+    Attributes:
+        device: whose.
+        presence: what it is from now on.
+        at_s: when it was, on the loop's clock.
+        charted_s: when the NOC had it.
+    """
+
+    device: str
+    presence: str
+    at_s: float
+    charted_s: float
+
+
+class Gap(NamedTuple):
+    """A charted gap; times on the loop's clock, None: not over."""
+
+    device: str
+    why: str
+    since_s: float
+    until_s: float | None
+
+
+class Chart:
+    """What the NOC wrote down.
+
+    Args:
+        history: of which.
+    """
+
+    def __init__(self, history: History) -> None:
+        with contextlib.closing(sqlite3.connect(history.store)) as db:
+            self.rows = [
+                Row(int(json.loads(values)[0][2]), device, loop_s(noc_ms), None if at_ms is None else loop_s(at_ms))
+                for values, device, noc_ms, at_ms in db.execute(
+                    "SELECT c.measurements, c.device, b.received_ms, c.received_ms FROM chart c "
+                    "JOIN readings r ON r.id = c.id JOIN batches b ON b.id = r.batch ORDER BY c.id"
+                )
+            ]
+            self.signals = sorted(
+                (
+                    Signal(device, presence, history.boots[boot] + monotonic_ms / 1000, loop_s(noc_ms))
+                    for device, presence, boot, monotonic_ms, noc_ms in db.execute(
+                        "SELECT e.fields ->> 'device', e.fields ->> 'presence', e.boot, e.monotonic_ms, b.received_ms "
+                        "FROM events e JOIN batches b ON b.id = e.batch "
+                        "WHERE e.kind = 'alarm' AND e.fields ->> 'condition' = 'limit_high'"
+                    )
+                ),
+                key=lambda signal: signal.at_s,
+            )
+            self.gaps = [
+                Gap(device, why, loop_s(since), None if until is None else loop_s(until))
+                for device, why, since, until in db.execute(
+                    "SELECT device, why, since_ms, until_ms FROM gaps WHERE since_ms IS NOT NULL"
+                )
+            ]
+            self.faults = db.execute("SELECT kind, sum(times) FROM faults GROUP BY kind").fetchall()
+
+
+def broken(history: History) -> list[str]:
+    """Give every promise that this history breaks."""
+    chart = Chart(history)
+    return [
+        *_nothing_lost(history, chart),
+        *_nothing_twice(chart),
+        *_fresh_first(history, chart),
+        *_alarms_told(history, chart),
+        *_alarms_at_once(history, chart),
+        *_gaps_told(history, chart),
+        *_dated(history, chart),
+        *_nothing_wrong_at_the_noc(chart),
+        *_nothing_stuck(history),
+    ]
+
+
+def _nothing_lost(history: History, chart: Chart) -> Iterator[str]:
+    """What a device was told to be safe is charted; of the rest, a death takes the commit window's at the most."""
+    charted = {row.number for row in chart.rows}
+    for number, told_s in history.truth.told_s.items():
+        if number not in charted:
+            yield f"lost: record {number}, which its device was told to be safe at {told_s:.1f}"
+    deaths_s = sorted(history.deaths_s)
+    for number, heard_s in history.truth.heard_s.items():
+        if number in charted or heard_s > history.ended_s:
+            continue
+        place = bisect_right(deaths_s, heard_s)
+        if place == len(deaths_s) or deaths_s[place] - heard_s > COMMIT_S + _SLACK_S:
+            yield f"lost: reading {number}, heard at {heard_s:.1f}, long before the process died"
+    if history.waiting:
+        yield f"undelivered: {history.waiting} batches after an hour of calm"
+
+
+def _nothing_twice(chart: Chart) -> Iterator[str]:
+    for number, times in Counter(row.number for row in chart.rows).items():
+        if times > 1:
+            yield f"twice: reading {number} is charted {times} times"
+
+
+def _due_s(history: History, at_s: float) -> float | None:
+    """Say from when on everything worked that a reading of this instant needs; None where that did not last."""
+    for since_s, until_s in history.whole.spans:
+        if at_s < since_s - 5.0:
+            return None  # not fresh when the trouble was over
+        if at_s <= until_s:
+            from_s = max(at_s, since_s)
+            return from_s if from_s + HEALED_S + COMMIT_S <= until_s else None
+    return None
+
+
+def _fresh_first(history: History, chart: Chart) -> Iterator[str]:
+    """However much waits, what is fresh is there in time once everything works."""
+    for row in chart.rows:
+        heard_s = history.truth.heard_s.get(row.number)
+        due_s = None if heard_s is None else _due_s(history, heard_s)
+        if due_s is not None and row.charted_s - due_s > HEALED_S + COMMIT_S:
+            yield f"late: reading {row.number} of {heard_s:.1f}, due from {due_s:.1f}, charted at {row.charted_s:.1f}"
+
+
+def _alarms_told(history: History, chart: Chart) -> Iterator[str]:
+    """When a charted reading broke a limit, its alarm was on."""
+    for device in {row.device for row in chart.rows}:
+        signals = [signal for signal in chart.signals if signal.device == device]
+        times_s = [signal.at_s for signal in signals]
+        for row in chart.rows:
+            if row.device != device or row.number not in history.truth.alarming:
+                continue
+            heard_s = history.truth.heard_s[row.number]
+            place = bisect_right(times_s, heard_s + _SLACK_S)
+            if not place or signals[place - 1].presence != "on":
+                yield f"untold: reading {row.number} of {heard_s:.1f} broke its limit and raised no alarm"
+
+
+def _alarms_at_once(history: History, chart: Chart) -> Iterator[str]:
+    """An alarm never waits behind a backlog."""
+    for _, presence, at_s, charted_s in chart.signals:
+        due_s = _due_s(history, at_s)
+        if due_s is None:
+            continue
+        settled = any(since_s + HEALED_S <= at_s <= until_s for since_s, until_s in history.whole.spans)
+        if charted_s - due_s > (ALARM_S if settled else HEALED_S + COMMIT_S):
+            yield f"late: alarm of {at_s:.1f}, now {presence}, charted at {charted_s:.1f}"
+
+
+def _gaps_told(history: History, chart: Chart) -> Iterator[str]:
+    """Where nothing of a device that is due is charted for longer than patience, a gap says why.
+
+    Each life of the process is patient anew, and at the end of each patience it may look a turn too late.
+    """
+    for device in ("stream-1", "stream-2"):
+        times_s = sorted(history.truth.heard_s[row.number] for row in chart.rows if row.device == device)
+        told = sorted(
+            (gap.since_s, history.ended_s + CALM_S if gap.until_s is None else gap.until_s)
+            for gap in chart.gaps
+            if gap.device in (device, "")
+        )
+        for before_s, after_s in pairwise(times_s):
+            lives = 1 + sum(before_s <= death_s <= after_s for death_s in history.deaths_s)
+            left_s = _uncovered_s(before_s, after_s, told)
+            if left_s > (1 + lives) * (PATIENCE_S + BUSY_TURN_S) + CALM_TURN_S:
+                yield f"gap: {device} {before_s:.1f} to {after_s:.1f}: {left_s:.1f} s of it untold"
+
+
+def _uncovered_s(since_s: float, until_s: float, told: list[tuple[float, float]]) -> float:
+    """Say how much of a silence no gap tells of."""
+    left_s, at_s = 0.0, since_s
+    for began_s, ended_s in told:
+        if ended_s <= at_s or began_s >= until_s:
+            continue
+        left_s += max(0.0, began_s - at_s)
+        at_s = max(at_s, min(ended_s, until_s))
+    return left_s + max(0.0, until_s - at_s)
+
+
+def _dated(history: History, chart: Chart) -> Iterator[str]:
+    """Whatever the hub's clock showed, the NOC dates each reading right, or says that it cannot."""
+    for row in chart.rows:
+        heard_s = history.truth.heard_s.get(row.number)
+        if heard_s is not None and row.dated_s is not None and abs(row.dated_s - heard_s) > DATED_S:
+            yield f"misdated: reading {row.number} of {heard_s:.1f} is dated {row.dated_s:.1f}"
+
+
+def _nothing_wrong_at_the_noc(chart: Chart) -> Iterator[str]:
+    """No gap in the numbers, no fork, no clone, no forgery: none of that happened."""
+    for kind, times in chart.faults:
+        yield f"accused: the NOC sees a {kind}, {times} times"
+
+
+def _nothing_stuck(history: History) -> Iterator[str]:
+    """No part of the hub ceases to turn: the watchdog would end it."""
+    for part, times in Counter(history.stuck).items():
+        yield f"stuck: {part} made no progress, {times} times"
