@@ -12,7 +12,7 @@ import pytest
 from hub_agent.outbox.recovery import put_aside
 from hub_agent.wire import Event
 from tests.faults.bench import Bench, chart, numbers
-from tests.faults.table import book
+from tests.faults.table import Row, book
 from tests.outbox.test_recovery import PAGE, cut, first_page, header, noise, overwrite
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
@@ -72,12 +72,15 @@ def test_readings_flow_again_at_once_and_what_is_whole_is_saved(
     found = numbers(outcome)
     lost = set(range(len(bench.sent))) - set(found)
     book(
-        f"outbox damaged: {harm.__name__}",
-        injected=1,
-        readings=len(bench.sent),
-        lost=len(lost),  # what the card destroyed is lost whatever was promised; it is told
-        duplicated=len(found) - len(set(found)),
-        worst_delay_s=round(max(0.0, again_s - calm_s), 2),
+        Row(
+            f"outbox damaged: {harm.__name__}",
+            1,
+            len(bench.sent),
+            len(lost),  # what the card destroyed is lost whatever was promised; it is told
+            len(found) - len(set(found)),
+            max(0.0, again_s - calm_s),
+            "started → stored",
+        )
     )
     assert again_s - calm_s < AGAIN_S
     assert len(found) == len(set(found))

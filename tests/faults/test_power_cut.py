@@ -13,7 +13,7 @@ from hub_agent.outbox.recovery import put_aside
 from hub_agent.outbox.store import Store
 from tests.disk import mounted
 from tests.faults.bench import Bench, chart, numbers
-from tests.faults.table import book
+from tests.faults.table import Row, book
 
 pytestmark = [pytest.mark.faults, pytest.mark.root, pytest.mark.timeout(600)]
 
@@ -55,12 +55,15 @@ def test_a_power_cut_takes_no_more_than_the_commit_window(bench: Bench) -> None:
     worst_s = max(ages, default=0.0)
     lost = sum(age > WINDOW_S + SLACK_S for age in ages)
     book(
-        "power cut (ext4 shut down without its journal)",
-        injected=CUTS,
-        readings=len(bench.sent),
-        lost=lost,
-        duplicated=len(found) - len(set(found)),
-        worst_delay_s=round(worst_s, 2),
+        Row(
+            "power cut (ext4 shut down without its journal)",
+            CUTS,
+            len(bench.sent),
+            lost,
+            len(found) - len(set(found)),
+            worst_s,
+            "measured → cut",
+        )
     )
     assert lost == 0
     assert len(found) > len(bench.sent) // 3
