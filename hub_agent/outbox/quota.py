@@ -5,8 +5,8 @@ Never: measures, deletes or writes anything; sizes are arguments.
 
 Two bounds hold: the quota, which file and ballast share, and the disk, of which ``min_free`` stays for the rest of the
 system. The disk's bound keeps the file from growing; it never makes it shrink, or another program's logs would push
-readings out. What is free inside the file is used first. A file smaller than the ballast may grow to its size whatever the
-disk says: that is the room which the ballast keeps for it.
+readings out. What is free inside the file is used first. A file smaller than the ballast may grow to its size
+whatever the disk says: that is the room which the ballast keeps for it.
 """
 
 from collections.abc import Mapping
