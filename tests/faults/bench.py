@@ -178,22 +178,24 @@ class Bench:
         mount(self.here / "disk.img", self.disk)
 
     def until_stored(self) -> float:
-        """Let the device send until a reading is stored that was not before; give how long that took."""
+        """Let the device send until readings are stored that were not before; give how long that took."""
         before, began_s = self.newest(), time.monotonic()  # noqa: TID251 - real time
-        while self.newest() <= before:
+        while self.newest() in {before, b""}:
             self.measure_supervised(0.1)
             assert time.monotonic() < began_s + 60, self.said[-3000:]  # noqa: TID251
         return time.monotonic() - began_s  # noqa: TID251
 
-    def newest(self) -> int:
-        """Give the key of the newest batch of readings in a live outbox; 0 where there is none."""
+    def newest(self) -> bytes:
+        """Give the newest batch of readings in a live outbox; nothing where there is none."""
         if not self.outbox.exists():
-            return 0
+            return b""
+        newest = "SELECT envelope FROM batches WHERE key >> 56 = 2 ORDER BY key DESC LIMIT 1"
         try:
             with closing(sqlite3.connect(f"file:{self.outbox}?mode=ro", uri=True)) as db:
-                return int(db.execute("SELECT coalesce(max(key), 0) FROM batches WHERE key >> 56 = 2").fetchone()[0])
+                row = db.execute(newest).fetchone()
         except sqlite3.Error:  # not one yet
-            return 0
+            return b""
+        return b"" if row is None else bytes(row[0])
 
     def stop(self) -> None:
         """End the agent as systemd does."""
