@@ -203,6 +203,7 @@ class Parts:
         if alarms is not None:
             self.intake.raise_now(self._book.restore(json.loads(alarms), self._build.clock.stamp()))
         await self._bar.restore()
+        await self._storage.restore(self._build.clock.monotonic_s())
         found = self._build.damage, self._build.suspected
         self.reporter.storage_found(*found, ledger_lost=self._bar.lost)
 
