@@ -81,7 +81,7 @@ class Bench:
         here: a directory that no power cut touches.
         disk: the file system that the hub stores on.
         sent: when each line went over, by its number; the device is silent while nobody listens.
-        starts: how often the agent was started.
+        before: the command that starts the agent.
     """
 
     here: Path
@@ -89,9 +89,7 @@ class Bench:
     line: Line = field(init=False)
     sent: list[float] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None
-    starts: int = 0
     before: tuple[str, ...] = ()
-    """The command that starts the agent."""
 
     def __post_init__(self) -> None:
         keygen(self.here / "noc", "X25519")
@@ -109,7 +107,6 @@ class Bench:
 
     def spawn(self) -> "subprocess.Popen[bytes]":
         """Start the agent."""
-        self.starts += 1
         with (self.here / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - ours
                 [*self.before, sys.executable, "-m", "hub_agent", "run", "--config", self.config],

@@ -68,8 +68,9 @@ class Trial:
             self.outages.append((began_s, clock.monotonic_s()))
 
     async def deliver(self, seconds: float) -> None:
-        """Let everything work for a while."""
+        """Let everything work for a while, and until nothing waits: what breaks next is a single cut again."""
         await asyncio.sleep(seconds)
+        await self.site.until_drained()
 
     async def finish(self) -> None:
         """Let the devices fall silent, and wait until everything that they said is charted."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hub_agent.clock import SystemClock
 from hub_agent.model import ReadingClass
 from tests.broker import SERVER, Broker
 from tests.faults.trial import Trial, seed, trial
@@ -83,20 +84,28 @@ async def packets_dropped(broker: Broker, here: Path) -> None:
 
 async def slow_with_a_backlog(broker: Broker, here: Path) -> None:
     async with trial(here, broker, _LIMIT, before=partial(seed, batches=200, each=700)) as run:
+        run.wire.bits_s = 64_000
+        run.wire.reset()
         async with run.trouble():
-            run.wire.bits_s = 64_000
-            run.wire.reset()
-            await run.deliver(35)
-            run.wire.bits_s = 0
+            await asyncio.sleep(35)
+        run.wire.bits_s = 0
         [slow] = run.outages
         run.outages.clear()  # a slow link is no outage: whatever is fresh must go over it in time
+        await run.site.until_drained()
+        calm_at_s = SystemClock().monotonic_s()
+        await run.deliver(5)
         await run.finish()
-        alarms_s = sorted(run.delays_s(ReadingClass.ALARM, slow))
-        fresh_s = sorted(run.delays_s(within=slow))
+        alarms_s, fresh_s = run.delays_s(ReadingClass.ALARM, slow), run.delays_s(within=slow)
+        calm_s = _most(run.delays_s(within=(calm_at_s, SystemClock().monotonic_s())))  # as fast as this machine is now
         run.reckon(f"64 kbit/s, {run.seeded // 1000} 000 readings waiting")
     assert len(alarms_s) > 3
-    assert alarms_s[int(0.9 * len(alarms_s))] <= 2.0
-    assert fresh_s[int(0.9 * len(fresh_s))] <= 4.0
+    assert _most(alarms_s) <= calm_s + 1.5
+    assert _most(fresh_s) <= calm_s + 3.0
+
+
+def _most(delays_s: list[float]) -> float:
+    """Give what nine of ten are below."""
+    return sorted(delays_s)[int(0.9 * len(delays_s))]
 
 
 async def flapping(broker: Broker, here: Path) -> None:
