@@ -82,6 +82,7 @@ class Bench:
         disk: the file system that the hub stores on.
         sent: when each line went over, by its number; the device is silent while nobody listens.
         before: the command that starts the agent.
+        late_s: the longest that this machine has let the device wait for its turn: it does other things too.
     """
 
     here: Path
@@ -90,6 +91,7 @@ class Bench:
     sent: list[float] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None
     before: tuple[str, ...] = ()
+    late_s: float = 0.0
 
     def __post_init__(self) -> None:
         keygen(self.here / "noc", "X25519")
@@ -135,7 +137,9 @@ class Bench:
             if self.line.listening:
                 self.line.send(line_of(len(self.sent)), 1)
                 self.sent.append(time.monotonic())  # noqa: TID251
+            due_s = time.monotonic() + 1 / RATE_HZ  # noqa: TID251
             time.sleep(1 / RATE_HZ)
+            self.late_s = max(self.late_s, time.monotonic() - due_s)  # noqa: TID251
 
     def measure_supervised(self, for_s: float) -> list[float]:
         """Let the device send for a while, and start the agent anew when it ends; give when it ended."""
@@ -184,15 +188,21 @@ class Bench:
 
     def newest(self) -> bytes:
         """Give the newest batch of readings in a live outbox; nothing where there is none."""
+        rows = self._read("SELECT envelope FROM batches WHERE key >> 56 = 2 ORDER BY key DESC LIMIT 1")
+        return rows[0] if rows else b""
+
+    def durable(self) -> set[bytes]:
+        """Give every batch of readings in a live outbox: what is there was synced."""
+        return set(self._read("SELECT envelope FROM batches WHERE key >> 56 = 2"))
+
+    def _read(self, query: str) -> list[bytes]:
         if not self.outbox.exists():
-            return b""
-        newest = "SELECT envelope FROM batches WHERE key >> 56 = 2 ORDER BY key DESC LIMIT 1"
+            return []
         try:
             with closing(sqlite3.connect(f"file:{self.outbox}?mode=ro", uri=True)) as db:
-                row = db.execute(newest).fetchone()
+                return [bytes(value) for (value,) in db.execute(query)]
         except sqlite3.Error:  # not one yet
-            return b""
-        return b"" if row is None else bytes(row[0])
+            return []
 
     def stop(self) -> None:
         """End the agent as systemd does."""

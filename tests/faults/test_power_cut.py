@@ -21,7 +21,7 @@ SEED: Final = 20261122
 WINDOW_S: Final = 1.0
 """The commit window of continuous readings: what a sudden end may take, and no more."""
 SLACK_S: Final = 0.5
-"""What a commit itself may take on a machine that does other things too."""
+"""What a commit itself may take; on a machine that does other things too, see ``Bench.late_s``."""
 
 
 @pytest.fixture
@@ -44,17 +44,21 @@ def test_a_sudden_end_takes_no_more_than_the_commit_window(
 ) -> None:
     chance = random.Random(SEED)  # noqa: S311 - a test's dice
     ends_s: list[float] = []
+    durable: set[bytes] = set()
     for _ in range(times):
         bench.start()
         bench.measure(0.3 + chance.random() * 1.5)
+        durable |= bench.durable()
         ends_s.append(end(bench))
         assert put_aside(bench.outbox) == []
     bench.start()
     bench.measure(WINDOW_S + SLACK_S)
     bench.stop()
+    assert len(durable) > times // 2
+    assert durable <= bench.durable()
     outcome = chart(bench)
     verdict = judge(bench, outcome, ends_s)
-    lost = verdict.beyond(WINDOW_S + SLACK_S)
+    lost = verdict.beyond(WINDOW_S + SLACK_S + 2 * bench.late_s)
     book(Row(fault, times, len(bench.sent), lost, verdict.twice, verdict.worst_s, "measured → cut"))
     assert lost == 0
     assert verdict.twice == 0
