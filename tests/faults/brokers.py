@@ -1,6 +1,7 @@
 """What happens to the broker, and to the NOC behind it."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -74,19 +75,19 @@ async def full(broker: Broker, here: Path) -> None:
 
 
 async def noc_killed(broker: Broker, here: Path) -> None:
-    async with trial(here, broker, noc=False) as run:
+    async with trial(here, broker, noc=False) as run, contextlib.AsyncExitStack() as stack:
+        collector = await stack.enter_async_context(run.site.collecting(*noc_options(broker)))
         for away_s in (0.0, 2.0, 6.0):
-            async with run.site.collecting(*noc_options(broker)) as collector:
-                charted = len(run.site.charted())
-                await run.site.until(lambda before=charted: len(run.site.charted()) > before)  # type: ignore[misc]
-                await run.deliver(3)
-                collector.kill()
+            await run.deliver(3)
+            collector.kill()
             async with run.trouble():
+                charted = len(run.site.charted())
                 await asyncio.sleep(away_s)
-        async with run.site.collecting(*noc_options(broker)):
-            await run.deliver(6)
-            await run.finish()
-            run.reckon("NOC's collector killed -9")
+                collector = await stack.enter_async_context(run.site.collecting(*noc_options(broker)))
+                await run.site.until(lambda before=charted: len(run.site.charted()) > before)  # type: ignore[misc]
+        await run.deliver(6)
+        await run.finish()
+        run.reckon("NOC's collector killed -9")
 
 
 async def certificate_of_a_stranger(broker: Broker, here: Path) -> None:

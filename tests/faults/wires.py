@@ -91,7 +91,7 @@ async def slow_with_a_backlog(broker: Broker, here: Path) -> None:
         run.wire.bits_s = 0
         [slow] = run.outages
         run.outages.clear()  # a slow link is no outage: whatever is fresh must go over it in time
-        await run.site.until_drained()
+        await run.deliver(0)
         calm_at_s = SystemClock().monotonic_s()
         await run.deliver(5)
         await run.finish()
