@@ -59,7 +59,7 @@ async def acl_withdrawn(broker: Broker, here: Path) -> None:
 
 async def full(broker: Broker, here: Path) -> None:
     """It drops the newest, and acknowledges it all the same."""
-    await broker.stop()
+    await broker.kill()  # it holds nothing yet, and may not listen to a polite word so soon
     conf = broker.here / "mosquitto.conf"
     conf.write_text(conf.read_text().replace("max_queued_messages 100000", "max_queued_messages 5"))
     await broker.start()
