@@ -67,6 +67,7 @@ class Builder:
         self.session = secrets.token_hex(16)
         self.floor = Floor(clock, BUILT_NS)
         self.restart = asyncio.Event()
+        self.suspected = False
         self.damage: recovery.Damage | None = None
         self.set_aside: Sequence[Path] = ()
 
@@ -79,7 +80,7 @@ class Builder:
         return seal.Sealer(self.config.hub.id, journal, self.key, recipients)
 
     def outbox(self) -> Outbox:
-        """Open the outbox, whatever state its file is in: ``damage`` and ``set_aside`` then say what was found.
+        """Open the outbox, whatever state its file is in: ``suspected``, ``damage``, ``set_aside`` say what was found.
 
         Raises:
             StorageError: the disk is full beyond help, or read-only.
@@ -90,6 +91,7 @@ class Builder:
         except OSError as error:
             raise StorageError(f"{directory}: {error.strerror}", hint="look at the disk") from error
         box, path = LocalBox(self.key), directory / "outbox.db"
+        self.suspected = recovery.is_suspected(path)
         store, self.damage = recovery.open_store(path, box, self.clock.now(), self.clock.monotonic_s)
         self.set_aside = recovery.put_aside(path)
         limits = Limits(section.quota_mib * MIB, section.ballast_mib * MIB, section.min_free_mib * MIB)

@@ -9,7 +9,7 @@ comes back for another trial later, since it may have been the link all the same
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -88,7 +88,7 @@ class Flights:
         self._again: deque[Flight] = deque()
         self._suspects: deque[Flight] = deque()
         self._aside: dict[int, tuple[float, float]] = {}
-        self._set_aside: set[int] = set()
+        self._set_aside: dict[int, int] = {}
         self._heard_s = self._probe_s = float("-inf")
         self.bytes = 0
         self.backlog_bytes = 0
@@ -250,8 +250,17 @@ class Flights:
 
     def set_aside(self, key: int) -> None:
         """Send this batch no more by itself: it was refused."""
-        self._set_aside.add(seq_of(key))
+        self._set_aside[seq_of(key)] = key
         self.land(seq_of(key))
+
+    def outcasts(self) -> frozenset[int]:
+        """Give the keys of what is set aside, or was and is not confirmed yet: to be kept over a restart."""
+        return frozenset(self._set_aside.values()) | frozenset(self._aside)
+
+    def cast_out(self, keys: Iterable[int], at_s: float) -> None:
+        """Set aside what an earlier life of the process had set aside, for ``ASIDE_S``; then it is tried again."""
+        for key in keys:
+            self._put_aside(key, at_s)
 
     def _put_aside(self, key: int, at_s: float) -> None:
         self.set_aside(key)
@@ -262,5 +271,6 @@ class Flights:
     def back(self, at_s: float) -> list[int]:
         """Give the keys of batches whose time aside is over: they wait again."""
         keys = [key for key, (until_s, _) in self._aside.items() if at_s >= until_s and seq_of(key) in self._set_aside]
-        self._set_aside.difference_update(map(seq_of, keys))
+        for key in keys:
+            del self._set_aside[seq_of(key)]
         return keys

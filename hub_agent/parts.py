@@ -208,8 +208,9 @@ class Parts:
         if alarms is not None:
             self.intake.raise_now(self._book.restore(json.loads(alarms), self._build.clock.stamp()))
         await self._bar.restore()
-        if self._build.damage is not None:
-            self.reporter.storage_damaged(*self._build.damage, ledger_lost=self._bar.lost)
+        await self._storage.restore(self._build.clock.monotonic_s())
+        found = self._build.damage, self._build.suspected
+        self.reporter.storage_found(*found, ledger_lost=self._bar.lost)
 
     async def recover(self) -> None:
         """Answer the commands that an earlier life of the process left open; the intake must be running.

@@ -5,7 +5,6 @@ Never: judges a reading, stores, sends, or names a device by anything but its al
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from hub_agent.alarms.alarm import AlarmEvent
@@ -18,6 +17,7 @@ from hub_agent.delivery import Trouble
 from hub_agent.gaps import Gaps, hub_off
 from hub_agent.logs import get_logger
 from hub_agent.model import ClockState, ReadingClass, Stamp
+from hub_agent.outbox.recovery import Damage
 from hub_agent.wire import Event
 
 _log = get_logger("hub")
@@ -97,12 +97,22 @@ class Reporter:
         _log.warning("storage_fill", condition=code, active=active)
         self.alarm(code, active=active)
 
-    def storage_damaged(self, why: str, aside: Path, *, ledger_lost: bool) -> None:
-        """The outbox was damaged, is put aside, and a fresh one has taken its place."""
-        _log.error("storage_corrupt", why=why, file=aside.name)
-        fields = {"why": why, "file": aside.name, "ledger_lost": ledger_lost}
-        self.technical("storage_corrupt", fields)
-        self.alarm("storage_corrupt", active=True)
+    def storage_found(self, damage: Damage | None, suspected: bool, *, ledger_lost: bool) -> None:  # noqa: FBT001 - a finding
+        """Tell how a start found the outbox: damaged, so that a fresh one took its place, or failed and yet sound.
+
+        Args:
+            damage: the first; None where the file is sound.
+            suspected: an earlier life of the process could not read or write it.
+            ledger_lost: what commands were obeyed before is not known whole.
+        """
+        if damage is not None:
+            _log.error("storage_corrupt", why=damage.why, file=damage.aside.name)
+            fields = {"why": damage.why, "file": damage.aside.name, "ledger_lost": ledger_lost}
+            self.technical("storage_corrupt", fields)
+            self.alarm("storage_corrupt", active=True)
+        elif suspected:
+            _log.error("storage_failed")
+            self.technical("storage_failed", {})
 
     # --- devices ------------------------------------------------------------------------------------------------------
 

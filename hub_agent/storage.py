@@ -1,7 +1,7 @@
 """Looks after storage while the hub runs: room, alarms about it, and what can be saved of a damaged outbox.
 
-Owns: when room is looked at and batches are rewritten, the storage alarms, the pace of a salvage, the bar on commands
-after a loss.
+Owns: when room is looked at and batches are rewritten, the storage alarms, what is kept of batches set aside, the pace
+of a salvage, the bar on commands after a loss.
 Never: stores or deletes by itself (the outbox does), or lets a salvage compete with readings.
 """
 
@@ -22,11 +22,14 @@ from hub_agent.model import ClockState, ReadingClass
 from hub_agent.outbox import ledger, quota
 from hub_agent.outbox.outbox import Outbox
 from hub_agent.outbox.recovery import LEDGER_LOST, progress_name
-from hub_agent.outbox.rows import SEQ_MASK, key_of
+from hub_agent.outbox.rows import SEQ_MASK, class_of, key_of
 from hub_agent.outbox.salvage import Salvage, keep, remove
 from hub_agent.wire import Event
 
 _log = get_logger("storage")
+
+OUTCASTS: Final = "outcasts"
+"""The name, among the outbox's local state, of the keys of batches that are set aside."""
 
 _PAGE: Final = 64
 _BATCH_BYTES: Final = 24_000
@@ -51,6 +54,18 @@ class StorageWatch:
         self._forwarder = forwarder
         self._technical = technical
         self._active: frozenset[str] = frozenset()
+        self._outcasts: frozenset[int] = frozenset()
+
+    async def restore(self, at_s: float) -> None:
+        """Set aside what an earlier life of the process had: a batch that kills links, or that nobody takes.
+
+        Args:
+            at_s: now, monotonic.
+        """
+        kept: list[int] = json.loads(await self._outbox.state(OUTCASTS) or b"[]")
+        here = [row.key for key in kept for row in await self._outbox.after(class_of(key), key - 1, 1)]
+        self._outcasts = frozenset(kept) & frozenset(here)
+        self._forwarder.lanes.flights.cast_out(self._outcasts, at_s)
 
     async def turn(self) -> None:
         """Look once; called every second.
@@ -63,10 +78,17 @@ class StorageWatch:
         with suppress(FullError):  # the next commit makes room, or says that there is none
             self._forwarder.offer(await self._outbox.turn())
             await self._forwarder.rewrite()
+            await self._keep_outcasts()
         active = quota.alarms(self._outbox.fill, self._active)
         for code in sorted(active ^ self._active):
             self._technical(code, code in active)
         self._active = active
+
+    async def _keep_outcasts(self) -> None:
+        outcasts = self._forwarder.lanes.flights.outcasts()
+        if outcasts != self._outcasts:
+            await self._outbox.save(OUTCASTS, json.dumps(sorted(outcasts)).encode())
+            self._outcasts = outcasts
 
 
 class ReplayBar:

@@ -26,6 +26,8 @@ NOC = "noc-collector"
 INTRUDER = "intruder"
 """A client that may do anything: it stands for a broker that has fallen."""
 PREFIX = "hubs/v1"
+SERVER = "broker.test"
+"""The broker's name, for those who know how to find it."""
 
 _SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 _UNTIL = datetime(2120, 1, 1, tzinfo=UTC)
@@ -116,15 +118,15 @@ class Authority:
         (self.here / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
 
     def issue(self, name: str, *, server: bool = False) -> None:
-        """Write a certificate with this common name, and its key; a server's is for 127.0.0.1."""
+        """Write a certificate with this common name, and its key; a server's is for 127.0.0.1 and ``SERVER``."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = self._builder(subject, key.public_key())
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if server:
-            address = x509.IPAddress(IPv4Address("127.0.0.1"))
-            builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            names = [x509.IPAddress(IPv4Address("127.0.0.1")), x509.DNSName(SERVER)]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         self._write(name, builder.sign(self._key, SHA256()))
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         (self.here / f"{name}.key").write_bytes(pem)

@@ -10,6 +10,7 @@ from hub_agent.alarms.limits import Priority
 from hub_agent.commands.record import CommandResult, SecurityEvent, State
 from hub_agent.commands.refusal import Refusal
 from hub_agent.gaps import Expected, Gaps
+from hub_agent.outbox.recovery import Damage
 from hub_agent.reporter import Reporter
 from tests.rooms import Room, a_room
 from tests.test_intake import _running
@@ -71,3 +72,25 @@ async def test_whoever_poses_as_a_device_is_an_alarm_and_a_lost_bond_is_not(tmp_
         reporter.radio("serial_changed", {"device": "oximeter"})
         alarms = [(alarm.condition.code, alarm.condition.priority, alarm.presence) for alarm in room.book.alarms()]
         assert alarms == [("security", Priority.HIGH, Presence.LATCHED)]
+
+
+@virtual_time
+async def test_an_outbox_that_failed_and_proved_sound_is_told_and_is_no_alarm(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room, _running(room):
+        reporter = _reporter(room)
+        reporter.storage_found(None, suspected=False, ledger_lost=False)
+        reporter.storage_found(None, suspected=True, ledger_lost=False)
+        await room.intake.keep_state()
+        assert [(event.kind, event.fields) for event in room.events()] == [("technical", {"code": "storage_failed"})]
+        assert list(room.book.alarms()) == []
+
+
+@virtual_time
+async def test_an_outbox_that_was_damaged_is_told_and_is_an_alarm(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room, _running(room):
+        reporter = _reporter(room)
+        reporter.storage_found(Damage("noise", Path("outbox-1.corrupt")), suspected=True, ledger_lost=True)
+        await room.intake.keep_state()
+        fields = {"code": "storage_corrupt", "why": "noise", "file": "outbox-1.corrupt", "ledger_lost": True}
+        assert [event.fields for event in room.events() if event.kind == "technical"] == [fields]
+        assert [alarm.condition.code for alarm in room.book.alarms()] == ["storage_corrupt"]

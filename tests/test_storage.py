@@ -5,13 +5,15 @@ import pytest
 
 from hub_agent.clock import Floor
 from hub_agent.errors import DamagedError, FullError
+from hub_agent.flights import ASIDE_S
 from hub_agent.model import ClockState, ReadingClass
 from hub_agent.outbox import ledger
 from hub_agent.outbox.quota import MIB, Limits
 from hub_agent.outbox.recovery import LEDGER_LOST
+from hub_agent.outbox.rows import seq_of
 from hub_agent.outbox.store import Store
 from hub_agent.storage import ReplayBar, StorageWatch
-from tests.outbox.journey import Hub
+from tests.outbox.journey import Hub, reading
 from tests.outbox.test_writer import fill
 from tests.virtual import LoopClock, virtual_time
 
@@ -80,6 +82,32 @@ async def test_a_full_disk_is_the_commits_business(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(Store, "give_back", full)
     await watch.turn()
     assert said == []
+    await hub.die()
+
+
+@virtual_time
+async def test_what_nobody_takes_stays_aside_over_a_restart_for_a_minute(tmp_path: Path) -> None:
+    hub = Hub(tmp_path / "o.db", LoopClock())
+    for number in range(3):
+        await hub.commit([reading(number, hub.clock)])
+    watch, _ = watched(hub)
+    [poison, gone] = [row.key for row in await hub.outbox.after(ReadingClass.CONTINUOUS, 0, 2)]
+    hub.forwarder.lanes.set_aside(poison)
+    hub.forwarder.lanes.set_aside(gone)
+    await watch.turn()
+    hub.outbox.confirm(seq_of(gone), seq_of(gone), [])
+    await hub.outbox.settle()
+    await hub.die()
+    hub.open()
+    flights = hub.forwarder.lanes.flights
+    assert flights.outcasts() == frozenset()
+    again, _ = watched(hub)
+    now_s = hub.clock.monotonic_s()
+    await again.restore(now_s)
+    assert flights.outcasts() == {poison}
+    assert seq_of(poison) in flights
+    assert flights.back(now_s + ASIDE_S - 1) == []
+    assert flights.back(now_s + ASIDE_S) == [poison]
     await hub.die()
 
 

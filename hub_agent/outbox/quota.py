@@ -5,7 +5,8 @@ Never: measures, deletes or writes anything; sizes are arguments.
 
 Two bounds hold: the quota, which file and ballast share, and the disk, of which ``min_free`` stays for the rest of the
 system. The disk's bound keeps the file from growing; it never makes it shrink, or another program's logs would push
-readings out. What is free inside the file is used first.
+readings out. What is free inside the file is used first. A file smaller than the ballast may grow to its size
+whatever the disk says: that is the room which the ballast keeps for it.
 """
 
 from collections.abc import Mapping
@@ -55,7 +56,7 @@ class Plan(NamedTuple):
 
     Attributes:
         ceiling: bytes that the file may have.
-        fill: share of the room that is taken, 0 to 1.
+        fill: share of the room that is taken, 0 to 1; the ballast's is not counted: it is for need, and need is told.
         excess: bytes that must go now, since the room has shrunk below what is stored.
         piece: bytes to shed at once when a commit finds no room: also what stays free inside the file.
         grow_ballast: whether the ballast may be written on.
@@ -72,13 +73,13 @@ def plan(room: Room, limits: Limits) -> Plan:
     """Decide what the outbox may take, by what there is."""
     quota = limits.quota - limits.ballast
     owed = max(0, limits.ballast - room.ballast)
-    by_disk = room.file + max(0, room.free - limits.min_free - owed)
-    ceiling = max(1, min(quota, by_disk))
+    by_disk = max(1, min(quota, room.file + max(0, room.free - limits.min_free - owed)))
+    ceiling = max(by_disk, min(quota, limits.ballast))
     used = room.file - room.spare
     smallest, largest = _PIECE
     return Plan(
         ceiling=ceiling,
-        fill=min(1.0, used / ceiling),
+        fill=min(1.0, used / by_disk),
         excess=max(0, used - ceiling),
         piece=max(smallest, min(largest, quota // 128)),
         grow_ballast=owed > 0 and room.free >= limits.min_free + owed + max(STEP, _SLACK),

@@ -88,6 +88,11 @@ def suspect(path: Path) -> None:
         _marker(path).touch()
 
 
+def is_suspected(path: Path) -> bool:
+    """Say whether that was noted."""
+    return _marker(path).exists()
+
+
 def _marker(path: Path) -> Path:
     return path.with_suffix(".suspect")
 
@@ -101,7 +106,7 @@ def _find_damage(path: Path, monotonic_s: Callable[[], float]) -> str:
     if not path.exists():
         return ""
     log = path.with_name(path.name + "-wal")
-    suspected = _marker(path).exists()
+    suspected = is_suspected(path)
     if suspected:  # what failed to be written may still be in the page cache, marked as written
         _drop_cache(path)
         _drop_cache(log)

@@ -1,8 +1,8 @@
-"""The power goes, again and again, under a real agent on a real file system, while a device goes on measuring."""
+"""The end comes without a word, again and again, under a real agent, while a device goes on measuring."""
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,17 +12,16 @@ from hub_agent.clock import SystemClock
 from hub_agent.outbox.recovery import put_aside
 from hub_agent.outbox.store import Store
 from tests.disk import mounted
-from tests.faults.bench import Bench, chart, numbers
-from tests.faults.table import book
+from tests.faults.bench import Bench, chart, judge
+from tests.faults.table import Row, book
 
 pytestmark = [pytest.mark.faults, pytest.mark.root, pytest.mark.timeout(600)]
 
-CUTS: Final = 40
 SEED: Final = 20261122
 WINDOW_S: Final = 1.0
-"""The commit window of continuous readings: what a power cut may take, and no more."""
+"""The commit window of continuous readings: what a sudden end may take, and no more."""
 SLACK_S: Final = 0.5
-"""What a commit itself may take on a machine that does other things too."""
+"""What a commit itself may take; on a machine that does other things too, see ``Bench.late_s``."""
 
 
 @pytest.fixture
@@ -35,33 +34,34 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         made.close()
 
 
-def test_a_power_cut_takes_no_more_than_the_commit_window(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("fault", "end", "times"),
+    [("power cut (ext4 shut down, journal and all)", Bench.cut, 40), ("agent killed -9", Bench.kill, 20)],
+    ids=["power", "kill"],
+)
+def test_a_sudden_end_takes_no_more_than_the_commit_window(
+    bench: Bench, fault: str, end: Callable[[Bench], float], times: int
+) -> None:
     chance = random.Random(SEED)  # noqa: S311 - a test's dice
-    cuts: list[tuple[int, float]] = []
-    for _ in range(CUTS):
+    ends_s: list[float] = []
+    durable: set[bytes] = set()
+    for _ in range(times):
         bench.start()
         bench.measure(0.3 + chance.random() * 1.5)
-        cuts.append((len(bench.sent), bench.cut()))
-        assert put_aside(bench.disk / "outbox.db") == []
+        durable |= bench.durable()
+        ends_s.append(end(bench))
+        assert put_aside(bench.outbox) == []
     bench.start()
     bench.measure(WINDOW_S + SLACK_S)
     bench.stop()
+    assert len(durable) > times // 2
+    assert durable <= bench.durable()
     outcome = chart(bench)
-    found = numbers(outcome)
-    assert outcome.faults == []
-    assert len(found) == len(set(found))
-    missing = sorted(set(range(len(bench.sent))) - set(found))
-    ages = [next(cut_s for upto, cut_s in cuts if number < upto) - bench.sent[number] for number in missing]
-    worst_s = max(ages, default=0.0)
-    lost = sum(age > WINDOW_S + SLACK_S for age in ages)
-    book(
-        "power cut (ext4 shut down without its journal)",
-        injected=CUTS,
-        readings=len(bench.sent),
-        lost=lost,
-        duplicated=len(found) - len(set(found)),
-        worst_delay_s=round(worst_s, 2),
-    )
+    verdict = judge(bench, outcome, ends_s)
+    lost = verdict.beyond(WINDOW_S + SLACK_S + 2 * bench.late_s)
+    book(Row(fault, times, len(bench.sent), lost, verdict.twice, verdict.worst_s, "measured → cut"))
     assert lost == 0
-    assert len(found) > len(bench.sent) // 3
-    assert Store(bench.disk / "outbox.db", bytes(16)).check(60.0, SystemClock().monotonic_s) == "ok"
+    assert verdict.twice == 0
+    assert outcome.faults == []
+    assert len(verdict.charted) > len(bench.sent) // 3
+    assert Store(bench.outbox, bytes(16)).check(60.0, SystemClock().monotonic_s) == "ok"

@@ -14,7 +14,7 @@ from hub_agent.envelope import parse_batch
 from hub_agent.model import ReadingClass
 from hub_agent.outbox.recovery import open_store, put_aside
 from hub_agent.topics import Topics
-from tests.faults.table import book
+from tests.faults.table import Row, book
 from tests.outbox.journey import BOX, Noc
 from tests.rooms import HUB
 from tests.virtual import HandClock
@@ -121,6 +121,6 @@ def test_wherever_it_strikes_nothing_durable_is_lost(
         assert wrong == [], f"{call} {place}"
         assert put_aside(path) == []
         assert not (fault == "kill -9" and run.ended), f"{call} {place}: nothing was injected"
-    book(f"{fault} at {call}", injected=injected, readings=readings, lost=lost, duplicated=duplicated)
+    book(Row(f"{fault} at {call}", injected, readings, lost, duplicated))
     assert injected > at_most // 2
     assert (lost, duplicated) == (0, 0)

@@ -61,8 +61,12 @@ class Wire:
         if self.cut:
             writer.transport.abort()
             return
-        with suppress(OSError):
+        try:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:  # nobody is there
+            writer.transport.abort()
+            return
+        with suppress(OSError):
             ends = {writer, there_writer}
             self._open |= ends
             try:

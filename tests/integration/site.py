@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import sqlite3
 import sys
 from collections import Counter
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -33,6 +35,23 @@ _BEGAN = datetime(2026, 11, 22, 12)  # noqa: DTZ001 - what a device's own clock 
 _SYNCED = "from hub_agent import cli, clock; clock.kernel_synced = lambda: True; cli.main()"
 """``hub-agent`` on a machine whose clock is synchronised, which that of a test need not be."""
 PATIENCE_S = 40.0
+
+
+class Life(NamedTuple):
+    """What a hub's process finds around it.
+
+    Attributes:
+        before: the command that starts it.
+        program: Python, ``hub-agent`` in the end.
+        environment: beside everybody's.
+    """
+
+    before: tuple[str, ...] = ()
+    program: str = _SYNCED
+    environment: Mapping[str, str] = MappingProxyType({})
+
+
+AS_IT_IS = Life()
 
 
 class Seen(NamedTuple):
@@ -108,10 +127,12 @@ class Site:
     # --- processes ----------------------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def daemon(self) -> AsyncIterator[Daemon]:
+    async def daemon(self, around: Life = AS_IT_IS) -> AsyncIterator[Daemon]:
         """Run the hub; whatever is left of it at the end is killed."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", _SYNCED, "run", "--config", str(self.config)), stderr=asyncio.subprocess.PIPE
+            *(*around.before, sys.executable, "-c", around.program, "run", "--config", str(self.config)),
+            env=os.environ | around.environment,
+            stderr=asyncio.subprocess.PIPE,
         )
         daemon = Daemon(process)
         async with asyncio.TaskGroup() as tasks:
@@ -123,17 +144,18 @@ class Site:
                     await daemon.kill()
 
     @contextlib.asynccontextmanager
-    async def collecting(self, *broker: str) -> AsyncIterator[None]:
-        """Run ``hub-noc collect`` with options that say how to reach the broker."""
+    async def collecting(self, *broker: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run ``hub-noc collect`` with options that say how to reach the broker; give its process."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "hub_agent.noc", "collect", "--keys", str(self.here / "noc")),
             *("--store", str(self.store), "--quiet", *broker),
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
-            yield
+            yield process
         finally:
-            process.terminate()
+            if process.returncode is None:
+                process.terminate()
             await process.wait()
 
     async def send(self, *args: str) -> dict[str, Any]:

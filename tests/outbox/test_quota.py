@@ -19,11 +19,11 @@ LIMIT = Limits(512 * MIB, 8 * MIB, 64 * MIB)
 
 
 @given(ROOMS, LIMITS)
-def test_the_file_never_outgrows_quota_or_disk(room: Room, limits: Limits) -> None:
+def test_the_file_never_outgrows_quota_or_disk_but_into_the_ballast_s_room(room: Room, limits: Limits) -> None:
     made = plan(room, limits)
     assert 1 <= made.ceiling <= max(1, limits.quota - limits.ballast)
     growth = made.ceiling - room.file
-    assert growth <= 0 or room.free - growth >= limits.min_free
+    assert growth <= 0 or made.ceiling <= limits.ballast or room.free - growth >= limits.min_free
 
 
 @given(ROOMS, LIMITS)
@@ -57,6 +57,11 @@ def test_what_the_ballast_still_needs_is_not_the_file_s() -> None:
 def test_a_disk_that_others_filled_is_full_whatever_the_quota_says() -> None:
     made = plan(Room(file=10 * MIB, spare=0, free=MIB, ballast=8 * MIB), LIMIT)
     assert (made.ceiling, made.fill, made.excess) == (10 * MIB, 1.0, 0)
+
+
+def test_a_small_file_has_the_ballast_s_room_on_a_disk_that_others_filled_and_says_that_it_is_full() -> None:
+    made = plan(Room(file=MIB, spare=0, free=0, ballast=0), LIMIT)
+    assert (made.ceiling, made.fill, made.excess) == (8 * MIB, 1.0, 0)
 
 
 def test_a_quota_that_was_lowered_sheds_at_once() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.table import book
+from tests.faults.table import Row, book
 
 _ROOT = Path(__file__).parents[2]
 _MOST_KIB = 64.0
@@ -32,7 +32,7 @@ def test_memory_is_flat_over_an_outage_of_fifteen_days_and_its_drain() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     slope_kib, slope_blocks, more_kib, readings, lost = (float(word) for word in done.stdout.splitlines()[-1].split())
     print(f"{slope_kib:.1f} KiB and {slope_blocks:.0f} blocks a day, {more_kib:.0f} KiB more after the drain")  # noqa: T201 - figures
-    book("outage of 15 days (simulated)", injected=1, readings=int(readings), lost=int(lost), duplicated=0)
+    book(Row("outage of 15 days (simulated)", injected=1, readings=int(readings), lost=int(lost), duplicated=0))
     assert lost == 0
     assert slope_kib < _MOST_KIB
     assert slope_blocks < _MOST_BLOCKS
