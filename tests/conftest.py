@@ -10,6 +10,8 @@ from tests.broker import Broker, mosquitto
 
 # No test depends on how busy the machine is: with deadlines the same input would pass here and fail there.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("brisk", settings.get_profile("unhurried"), max_examples=30)
+"""Of the everyday tests; ``scripts/test --all`` looks harder."""
 settings.load_profile("unhurried")
 
 
