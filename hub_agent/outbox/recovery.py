@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from hub_agent.errors import FullError, StorageError
+from hub_agent.errors import DamagedError, FullError, StorageError
 from hub_agent.outbox import ledger, wal
 from hub_agent.outbox.ballast import Ballast
 from hub_agent.outbox.box import LocalBox
@@ -72,7 +72,11 @@ def _open(path: Path, box: LocalBox, now: datetime, monotonic_s: Callable[[], fl
     if why:
         damage = Damage(why, _put_aside(path, now))
     _marker(path).unlink(missing_ok=True)
-    store = Store(path, os.urandom(16))
+    try:
+        store = Store(path, os.urandom(16))
+    except DamagedError:
+        suspect(path)
+        raise
     for aside in put_aside(path):
         if store.state(progress_name(aside)) is None:
             _carry_over(aside, store, box)

@@ -205,5 +205,7 @@ def _table(found: dict[str, list[float]]) -> Table:
             Row("there: sensor → NOC confirmation, p99", found["board p99"], "ms", target=at_most(30_000)),
         ]
     table.notes.append(f"The libraries: {LIBRARIES}.")
-    table.notes.append("The first start of all makes the outbox by sqlite-utils, and holds some 8 MiB more until the next.")
+    table.notes.append(
+        "The first start of all makes the outbox by sqlite-utils, and holds some 8 MiB more until the next."
+    )
     return table

@@ -268,6 +268,20 @@ def test_a_suspect_that_is_sound_is_cleared(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_card_that_fails_while_the_outbox_is_opened_is_suspected_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "outbox.db"
+
+    def fail(*_: object) -> Store:
+        raise DamagedError("disk I/O error")
+
+    monkeypatch.setattr(recovery, "Store", fail)
+    with pytest.raises(DamagedError):
+        reopen(path)
+    assert is_suspected(path)
+
+
 @virtual_time
 async def test_a_damaged_page_met_while_running_ends_the_process_and_is_found_at_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
