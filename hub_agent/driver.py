@@ -250,6 +250,8 @@ class Driver:
         options: keys the configuration may set, with what each does.
         example: options that make a working session, for tools and tests; empty unless the driver needs some.
         cadence_s: how often a reading is expected while it is in use; None for devices used now and then.
+        repeats: it may send a reading again: from its memory, or because nobody said that it arrived. False only for a
+            stream without a memory: its readings are then not looked up one by one among those that came before.
         level: the rung of the ladder: decoded, verified (on hardware), complete.
         quirks: what to know, one sentence each.
     """
@@ -263,6 +265,7 @@ class Driver:
     options: Mapping[str, str] = field(default_factory=dict)
     example: Mapping[str, Any] = field(default_factory=dict)
     cadence_s: float | None = None
+    repeats: bool = True
     level: Literal["decoded", "verified", "complete"] = "decoded"
     quirks: tuple[str, ...] = ()
 

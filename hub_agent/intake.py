@@ -118,11 +118,17 @@ class Intake:
         self._failed = False
         self.counts = Counts()
 
-    async def take(self, device: str, reading: Reading, stamp: Stamp) -> bool:
+    async def take(self, device: str, reading: Reading, stamp: Stamp, *, repeats: bool = True) -> bool:
         """Take one reading; False when the device sent it before.
 
         Returns once an episodic or stored reading is durable, so that the device may be told; a continuous one at
         once, unless so much is pending that the device must wait.
+
+        Args:
+            device: its alias.
+            reading: what it said.
+            stamp: when.
+            repeats: whether it may say the same again; see :class:`hub_agent.driver.Driver`.
 
         Raises:
             StorageError: it could not be stored.
@@ -130,7 +136,7 @@ class Intake:
         counts, cls = self.counts, reading.cls
         counts.received += 1
         name = ""
-        if reading.record is not None or reading.measured is not None:
+        if repeats and (reading.record is not None or reading.measured is not None):
             name = self._outbox.name(device, reading)
             if await self._is_known(name, reading):
                 counts.repeated += 1

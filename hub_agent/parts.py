@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from hub_agent import mqtt
@@ -209,8 +210,7 @@ class Parts:
             self.intake.raise_now(self._book.restore(json.loads(alarms), self._build.clock.stamp()))
         await self._bar.restore()
         await self._storage.restore(self._build.clock.monotonic_s())
-        found = self._build.damage, self._build.suspected
-        self.reporter.storage_found(*found, ledger_lost=self._bar.lost)
+        self.reporter.storage_found(self._build.damage, self._build.suspected, ledger_lost=self._bar.lost)
 
     async def recover(self) -> None:
         """Answer the commands that an earlier life of the process left open; the intake must be running.
@@ -263,7 +263,8 @@ class Parts:
             self.devices[device.name] = DeviceState("parked", clock.monotonic_s(), why=str(error))
             reporter.parked(device.name, str(error))
             return None
-        outlet = Outlet(self._take, reporter.rejected, reporter.device_event, reporter.connection)
+        take = partial(self._take, repeats=driver.repeats)
+        outlet = Outlet(take, reporter.rejected, reporter.device_event, reporter.connection)
         runner = Runner(device.name, driver, device.options, connector, clock, outlet)
         self.devices[device.name] = runner.state
         return runner
@@ -278,10 +279,10 @@ class Parts:
 
         await keep_running(runner.name, runner.run, clock=self._build.clock, cap_s=lambda: 10.0, on_failure=failed)
 
-    async def _take(self, device: str, reading: Reading, stamp: Stamp) -> bool:
+    async def _take(self, device: str, reading: Reading, stamp: Stamp, *, repeats: bool) -> bool:
         if not reading.stored:
             self.reporter.heard(device, stamp)
-        return await self.intake.take(device, reading, stamp)
+        return await self.intake.take(device, reading, stamp, repeats=repeats)
 
     async def _command(self, message: mqtt.Message) -> None:
         await self._bar.close()

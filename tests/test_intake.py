@@ -128,6 +128,16 @@ async def test_what_differs_in_anything_is_no_repetition(tmp_path: Path) -> None
 
 
 @virtual_time
+async def test_a_stream_that_repeats_nothing_is_not_remembered_reading_by_reading(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room, _running(room):
+        same = spo2(97)._replace(measured=DeviceTime(datetime(2026, 1, 1)))  # noqa: DTZ001 - a device's clock
+        for _ in range(2):
+            assert await room.intake.take("oximeter", same, room.clock.stamp(), repeats=False)
+        await room.intake.drain()
+        assert [reading.name for reading in room.readings()] == ["", ""]
+
+
+@virtual_time
 async def test_equal_live_readings_are_two_readings(tmp_path: Path) -> None:
     async with a_room(tmp_path / "o.db", LoopClock()) as room, _running(room):
         assert await room.take(pressure(120))

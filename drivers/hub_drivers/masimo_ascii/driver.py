@@ -68,6 +68,7 @@ DRIVER: Final = Driver(
     measures=frozenset((SPO2, PULSE_RATE_OXIMETER, PERFUSION_INDEX)),
     session=_session,
     cadence_s=1.0,
+    repeats=False,
     quirks=(
         "The serial output must be set to ASCII 1 in the device's menu.",
         "The alarm bits are known by experiment only.",

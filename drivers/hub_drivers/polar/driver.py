@@ -101,6 +101,7 @@ DRIVER: Final = Driver(
     session=_session,
     options={"ecg": "false for heart rate alone"},
     cadence_s=1.0,
+    repeats=False,
     quirks=(
         "One ECG lead, 130 samples a second, sent in blocks of about half a second.",
         "Its clock starts anew whenever the strap has lain unused; ECG times are the strap's own.",
