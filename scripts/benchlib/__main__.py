@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -55,6 +56,7 @@ def main() -> int:
     """Measure the areas and print their tables."""
     arguments = _arguments()
     logs.configure("critical", "json")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed daemon finds its bytecode, and so must these
     names = ["peers"] if arguments.peers else arguments.areas or list(AREAS)
     tables = []
     if not arguments.json:
