@@ -41,7 +41,7 @@ async def _start(home: Home) -> None:
 
 async def _walk_away(home: Home) -> None:
     home.oximeters[0].out_of_range()
-    await asyncio.sleep(8.0)
+    await asyncio.sleep(15.0)  # longer than the ten seconds for which the hub waits before it calls that silence
     home.oximeters[0].in_range()
 
 
