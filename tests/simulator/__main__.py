@@ -1,13 +1,17 @@
 """Lets histories happen from the command line: ``scripts/simulate-faults``."""
 
 import argparse
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.simulator.breakages import BREAKAGES
 from tests.simulator.promises import broken
@@ -33,6 +37,25 @@ def _summary(history: History, wrong: Sequence[str]) -> str:
     )
 
 
+class Told(NamedTuple):
+    """What is told of one history."""
+
+    seed: int
+    summary: str
+    wrong: list[str]
+    faults: dict[str, int]
+    readings: int
+    took_s: float
+
+
+def _let(seed: int, days: float, breakage: str | None) -> Told:
+    began_s = time.process_time()
+    history, wrong = simulate(seed, days, breakage)
+    readings = len(history.truth.heard_s) + len(history.truth.told_s)
+    took_s = time.process_time() - began_s
+    return Told(seed, _summary(history, wrong), wrong, dict(history.faults), readings, took_s)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/simulate-faults",
@@ -44,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, metavar="N", help="this history alone; by default those from 1 on")
     parser.add_argument("--seeds", type=int, default=10, metavar="N", help="how many histories (default 10)")
     parser.add_argument("--days", type=float, default=1.0, metavar="D", help="how long each, in days (default 1)")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="so many at once (default: cores)"
+    )
     parser.add_argument("--break", dest="breakage", choices=sorted(BREAKAGES), help=argparse.SUPPRESS)
     return parser
 
@@ -59,17 +85,18 @@ def main() -> int:
     seeds = [arguments.seed] if arguments.seed is not None else range(1, arguments.seeds + 1)
     faults: Counter[str] = Counter()
     failed = readings = 0
-    began_s = time.process_time()
-    for seed in seeds:
-        history, wrong = simulate(seed, arguments.days, arguments.breakage)
-        faults.update(history.faults)
-        readings += len(history.truth.heard_s) + len(history.truth.told_s)
-        _print(_summary(history, wrong), *(f"  {line}" for line in wrong[:20]))
-        if wrong:
-            failed += 1
-            _print(f"  again: scripts/simulate-faults --seed {seed} --days {arguments.days:g}")
+    took_s = 0.0
+    one = partial(_let, days=arguments.days, breakage=arguments.breakage)
+    with ProcessPoolExecutor(min(arguments.jobs, len(seeds))) as jobs:
+        for told in jobs.map(one, seeds):
+            faults.update(told.faults)
+            readings += told.readings
+            took_s += told.took_s
+            _print(told.summary, *(f"  {line}" for line in told.wrong[:20]))
+            if told.wrong:
+                failed += 1
+                _print(f"  again: scripts/simulate-faults --seed {told.seed} --days {arguments.days:g}")
     _print(*(f"{times:7}  {name}" for name, times in sorted(faults.items())))
-    took_s = time.process_time() - began_s
     _print(
         f"{len(seeds) * arguments.days:g} simulated days in {took_s:.0f} s of CPU, {faults.total()} faults, "
         f"{readings} readings: {f'{failed} histories break promises' if failed else 'every promise kept'}"
