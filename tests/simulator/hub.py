@@ -274,6 +274,21 @@ class Machine:
             self.stuck += progress.stuck()
 
 
+# Functions, for a Mock remembers each of its calls, and so grows for as long as it is called.
+
+
+def _nothing(_gauges: Gauges) -> dict[str, Any]:
+    return {}
+
+
+def _no_power(_gauges: Gauges) -> dict[str, Any]:
+    return {"under_voltage": None, "throttled": None}
+
+
+def _uncounted(_gauges: Gauges) -> None:
+    return None
+
+
 @contextmanager
 def patched(network: Network, machine: Machine, rng: random.Random) -> Iterator[None]:
     """Put simulated network, disk and watchdog in the place of the real ones, and leave nothing to chance.
@@ -284,9 +299,9 @@ def patched(network: Network, machine: Machine, rng: random.Random) -> Iterator[
         mock.patch.object(mqtt, "connect", network.connect),
         mock.patch.object(recovery, "Store", machine.disk.store()),
         mock.patch.object(app, "feed_watchdog", machine.watch),
-        mock.patch.object(Gauges, "process", return_value={}),
-        mock.patch.object(Gauges, "host", return_value={"under_voltage": None, "throttled": None}),
-        mock.patch.object(Gauges, "written_bytes", return_value=None),
+        mock.patch.object(Gauges, "process", _nothing),
+        mock.patch.object(Gauges, "host", _no_power),
+        mock.patch.object(Gauges, "written_bytes", _uncounted),
         mock.patch.object(outboxes, "Hand", Card(rng).hand),
         mock.patch.object(secrets, "token_hex", lambda size: rng.randbytes(size).hex()),
     ):
