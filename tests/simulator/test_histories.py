@@ -45,6 +45,6 @@ def test_one_seed_is_one_history() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_many_days_keep_every_promise() -> None:
-    done = _simulate("--seeds", "40", "--days", "2")
+    done = _simulate("--seeds", "20", "--days", "2")
     print(done.stdout.splitlines()[-1])  # noqa: T201 - figures
     assert done.returncode == 0, done.stdout + done.stderr
