@@ -5,7 +5,7 @@ Never: verifies, stores or acknowledges.
 
 A hub sends what is fresh first, but what many hubs have sent waits here in the order of its coming: a ward's alarm
 behind another's three days. So alarms go alone, in a transaction that is short for it, and of the rest what is live
-goes before backlog; no transaction takes more than is done in some tenth of a second, since whatever comes meanwhile
+goes before backlog; no transaction takes more than is done in some third of a second, since whatever comes meanwhile
 waits for its end. Nothing starves: behind a turn of alarms comes one of all, and since the broker hands out a bounded
 number, backlog that is passed over soon makes up all that is here.
 """
@@ -17,8 +17,8 @@ from hub_agent.mqtt import Message
 
 MESSAGES_MAX: Final = 512
 """Messages in one transaction."""
-BYTES_MAX: Final = 16 * 1024
-"""Bytes of messages in one transaction, but for the last: some 5,000 readings of a backlog, or 60 fresh batches."""
+BYTES_MAX: Final = 64 * 1024
+"""Bytes of messages in one transaction, but for the last: some 20,000 readings of a backlog, or 240 fresh batches."""
 
 _TURNS: Final = {"alarm": 0, "keys": 0, "backlog": 2}
 _OTHERS: Final = 1
