@@ -20,13 +20,13 @@ def taken(turns: Turns) -> list[int]:
 
 def test_an_alarm_passes_everybody_s_backlog() -> None:
     turns = Turns()
-    for mid in range(1, 101):
+    for mid in range(1, 201):
         turns.add(message("backlog", mid, 1500))
-    assert len(taken(turns)) < 20
-    turns.add(message("live", 101))
-    turns.add(message("alarm", 102))
-    assert taken(turns) == [102]
-    assert taken(turns)[0] == 101
+    assert len(taken(turns)) <= BYTES_MAX // 1500 + 1
+    turns.add(message("live", 201))
+    turns.add(message("alarm", 202))
+    assert taken(turns) == [202]
+    assert taken(turns)[0] == 201
 
 
 def test_an_epoch_s_record_stays_before_the_alarm_that_needs_it() -> None:
