@@ -77,10 +77,18 @@ def _wire_callbacks(client: paho.Client, link: Link, loop: asyncio.AbstractEvent
     client.on_connect = lambda _c, _u, _f, reason, _p: settle(reason)
     client.on_disconnect = lambda _c, _u, _f, reason, _p: down(reason)
     client.on_publish = lambda _c, _u, mid, reason, _p: link.on_published(mid, reason)
-    client.on_message = lambda _c, _u, m: link.on_message(
-        Message(m.topic, bytes(m.payload), bool(m.retain), m.mid if m.qos else 0, bool(m.dup))
-    )
+    client.on_message = lambda _c, _u, m: _take(link, m)
     return connected
+
+
+def _take(link: Link, m: paho.MQTTMessage) -> None:
+    """Hand a message over. What this raised would leave paho amid the packet, which it would read again and again."""
+    try:
+        topic = m.topic
+    except UnicodeDecodeError:
+        link.lose("the broker sent a topic that is not UTF-8")
+        return
+    link.on_message(Message(topic, bytes(m.payload), bool(m.retain), m.mid if m.qos else 0, bool(m.dup)))
 
 
 @contextlib.asynccontextmanager
@@ -94,7 +102,7 @@ async def connect(profile: Profile) -> AsyncIterator[Link]:
     loop = asyncio.get_running_loop()
     client = _make_client(profile)
     link = Link(client, loop, inbox=8 * profile.receive_maximum)
-    pump = Pump(client, loop)
+    pump = Pump(client, loop, profile.max_packet, link.lose)
     try:
         await _open(client, profile, link, pump)
         await _subscribe(client, profile, loop)

@@ -5,6 +5,7 @@ Owns: when paho reads, writes and looks at its keepalive. Never: knows what is s
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -15,11 +16,22 @@ _TURN_S: Final = 1.0
 
 
 class Pump:
-    """Drives a connected client from the event loop until it is closed."""
+    """Drives a connected client from the event loop until it is closed.
 
-    def __init__(self, client: paho.Client, loop: asyncio.AbstractEventLoop) -> None:
+    Args:
+        client: of paho, connected.
+        loop: the event loop.
+        max_packet: bytes of the largest packet that the broker was told it may send.
+        lose: is told why, when the broker sends what it may not.
+    """
+
+    def __init__(
+        self, client: paho.Client, loop: asyncio.AbstractEventLoop, max_packet: int, lose: Callable[[str], None]
+    ) -> None:
         self._client = client
         self._loop = loop
+        self._max_packet = max_packet
+        self._lose = lose
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -44,6 +56,22 @@ class Pump:
         self._client.loop_read()
         while isinstance(connection := self._client.socket(), ssl.SSLSocket) and connection.pending():
             self._client.loop_read()
+        breach = self._breach()
+        if breach and connection is not None:
+            self._loop.remove_reader(connection)
+            self._lose(breach)
+
+    def _breach(self) -> str:
+        """Say what the broker sent that fills the memory and that it may not send; empty for nothing.
+
+        paho tells the broker its limits (MQTT 5, 3.1.2.11.4, 3.8.3.1) and holds it to none: it would gather a packet of
+        256 MiB, and every QoS 2 message that is never released. It has no public name for either.
+        """
+        if self._client._in_packet["remaining_length"] > self._max_packet:  # noqa: SLF001 - see above
+            return "the broker sends a packet that is larger than it may"
+        if self._client._in_messages:  # noqa: SLF001 - see above
+            return "the broker sends at QoS 2, which nobody asked for"
+        return ""
 
     def _turn(self) -> None:
         """Let paho keep the connection alive, and find it dead."""
