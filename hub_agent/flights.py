@@ -204,6 +204,10 @@ class Flights:
             self._again.append(flight)
         return self._answered(key)
 
+    def unsent(self, key: int) -> Owed | None:
+        """It was not handed to the broker after all: no PUBACK will come; give what it would have owed."""
+        return self._answered(key)
+
     def _answered(self, key: int) -> Owed | None:
         self.trial = False
         return self._owed.pop(seq_of(key), None)

@@ -156,6 +156,7 @@ class Forwarder:
         try:
             payload = self.form.payload(batch)
         except UnusableError as error:
+            self.lanes.unsent(batch.key)
             self._put_aside(batch.key, error.code)
             return
         if self.form.announces:

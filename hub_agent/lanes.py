@@ -205,6 +205,12 @@ class Lanes:
         """The broker did not take it, or had nobody to give it to: a place in the window is free, and it goes again."""
         self._learn(self.flights.returned(key), at_s)
 
+    def unsent(self, key: int) -> None:
+        """It was not handed to the broker after all: its place in the window is free."""
+        owed = self.flights.unsent(key)
+        if owed is not None and owed.backlog:
+            self.pace.returned(owed.size)
+
     def _learn(self, owed: Owed | None, at_s: float) -> None:
         if owed is not None:
             if owed.backlog:

@@ -18,14 +18,16 @@ from paho.mqtt.reasoncodes import ReasonCode
 from hub_agent.delivery import Policy
 from hub_agent.envelope import Confirmation, parse_batch, sign_confirmation
 from hub_agent.errors import DeliveryError
+from hub_agent.forms import Clear, Sealed
 from hub_agent.forwarder import Forwarder
+from hub_agent.identity import opening_key
 from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
 from hub_agent.outbox.outbox import Outbox
 from hub_agent.outbox.rows import key_of
 from hub_agent.topics import Topics
 from hub_agent.wire import Event
-from tests.rooms import HUB, JOURNAL, open_outbox, spo2
+from tests.rooms import HUB, IDENTITY, JOURNAL, open_outbox, spo2
 from tests.virtual import LoopClock, settle, virtual_time
 
 _TOPICS = Topics(HUB)
@@ -463,6 +465,23 @@ async def test_a_batch_that_the_noc_cannot_use_is_set_aside_and_kept(tmp_path: P
 
 
 @virtual_time
+async def test_what_cannot_be_given_its_form_takes_no_room_on_the_way(tmp_path: Path) -> None:
+    """A site that lets go of its NOC has a backlog that only the NOC could open."""
+    async with _bench(tmp_path) as bench:
+        await bench.commit(2 * Policy().window)
+        public = IDENTITY.public_key()
+        bench.forwarder.form = Clear(opening_key(IDENTITY), public, bench.outbox.epoch_record)
+        async with bench.connected() as link:
+            await bench.commit()
+            await bench.calm()
+            assert not link.published
+            assert bench.forwarder.figures.refused == 2 * Policy().window + 1
+            bench.forwarder.form = Sealed()
+            await bench.commit(cls=ReadingClass.ALARM)
+            await bench.calm()
+            assert bench.outbox.last_seq in link.seqs()
+
+
 async def test_what_a_dead_link_swallowed_goes_first_on_the_next(tmp_path: Path) -> None:
     async with _bench(tmp_path) as bench:
         await bench.commit(3)
