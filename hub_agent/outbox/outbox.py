@@ -7,6 +7,7 @@ Everything that touches the file runs on one thread: a slow commit never stops t
 coroutine leaves a cursor open.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -20,11 +21,12 @@ from hub_agent.errors import DamagedError, StorageError
 from hub_agent.model import Reading, ReadingClass
 from hub_agent.outbox import recovery
 from hub_agent.outbox.box import LocalBox
+from hub_agent.outbox.delivered import Delivered
 from hub_agent.outbox.failures import named
 from hub_agent.outbox.hand import Hand
 from hub_agent.outbox.quota import Limits
 from hub_agent.outbox.recent import Kept, Recent
-from hub_agent.outbox.rows import Committed, Gone, Row, Tally, class_of, seq_of
+from hub_agent.outbox.rows import Committed, Row, Tally, class_of, seq_of
 from hub_agent.outbox.store import Store
 from hub_agent.outbox.writer import Confirmed, Writer, Written
 from hub_agent.seal import Sealer
@@ -63,8 +65,8 @@ class Outbox:
         self._box = box
         self._clock = clock
         self._hand = Hand("outbox")
-        self._confirmed: list[tuple[int, int]] = []
-        self._delivered: set[int] = set()
+        self._delivered = Delivered()
+        self._removals = 0
         self.recent = Recent()
         self.on_removed: Callable[[Iterable[int]], None] = lambda _keys: None
         """Is told the keys of batches that were shed or rewritten: nobody may send them any more."""
@@ -129,7 +131,7 @@ class Outbox:
     ) -> list[Committed]:
         """Make items durable, one batch a class, together with local state; give the batches in class order.
 
-        Where room had to be made, the gap records come first.
+        Where room had to be made, the gap records come first; without any items they come with the next :meth:`turn`.
 
         Raises:
             StorageError: nothing was stored.
@@ -138,7 +140,10 @@ class Outbox:
         now_s = self._clock.monotonic_s()
         for batch in written.committed[-len(batches) :] if batches else ():
             self.recent.add(batch, batches[class_of(batch.key)], now_s)
-        return written.committed
+        if batches:
+            return written.committed
+        self._untold += written.committed  # who stores nothing but state has no forwarder at hand
+        return []
 
     async def turn(self) -> list[Committed]:
         """Look at the room that is left, once a second; give gap records, where something had to be shed.
@@ -153,14 +158,18 @@ class Outbox:
 
     async def _write(self, work: Callable[[Confirmed], Written]) -> Written:
         """Let the writer write, knowing what is confirmed; book what it did."""
-        confirmed, self._confirmed = self._confirmed, []
+        confirmed = self._delivered.take()
         try:
-            written = await self.run(lambda _store: work(tuple(confirmed)))
-        except StorageError:
-            self._confirmed = confirmed + self._confirmed
+            written, newest = await self.run(lambda store: (work(confirmed), store.last_seq))
+        except (StorageError, asyncio.CancelledError):
+            self._delivered.put_back(confirmed)
             raise
         self._book(written)
-        self._settled(confirmed, written.deleted)
+        for gone in written.deleted:
+            if not self._delivered.gone(seq_of(gone.key)):
+                self._count(gone.key, -1, -gone.items, -gone.numbers)
+        if any(last >= newest for _, last in confirmed):  # it stays until another follows it, as the chain's end
+            self._delivered.put_back([(newest, newest)])
         return written
 
     async def rewrite(self, group: Sequence[Kept]) -> None:
@@ -176,6 +185,7 @@ class Outbox:
     def _book(self, written: Written) -> None:
         for batch in written.committed:
             self._count(batch.key, 1, batch.items, batch.numbers)
+        self._removals += len(written.removed)
         for gone in written.removed:
             self.recent.drop(gone.key)
             self._count(gone.key, -1, -gone.items, -gone.numbers)
@@ -185,16 +195,6 @@ class Outbox:
     def sent(self, key: int) -> None:
         """Note that a batch was handed to the broker: from now on it stays as it is."""
         self.recent.drop(key)
-
-    def _settled(self, confirmed: Sequence[tuple[int, int]], deleted: Sequence[Gone]) -> None:
-        """Book deletions: what was not known as delivered is counted now, and the newest batch is left for later."""
-        for gone in deleted:
-            if seq_of(gone.key) not in self._delivered:
-                self._count(gone.key, -1, -gone.items, -gone.numbers)
-            self._delivered.discard(seq_of(gone.key))
-        newest = self._store.last_seq
-        if any(last >= newest for _, last in confirmed):
-            self._confirmed.insert(0, (newest, newest))
 
     def _count(self, key: int, batches: int, items: int, numbers: int) -> None:
         cls = class_of(key)
@@ -213,13 +213,9 @@ class Outbox:
             last: highest batch number.
             flown: those of them that were on their way, which are counted as delivered at once.
         """
-        if self._confirmed and self._confirmed[-1][1] + 1 == first:
-            self._confirmed[-1] = (self._confirmed[-1][0], last)
-        else:
-            self._confirmed.append((first, last))
+        self._delivered.add(first, last)
         for batch in flown:
-            if seq_of(batch.key) not in self._delivered:
-                self._delivered.add(seq_of(batch.key))
+            if self._delivered.count(seq_of(batch.key)):
                 self._count(batch.key, -1, -batch.items, -batch.numbers)
 
     async def settle(self) -> None:
@@ -239,16 +235,19 @@ class Outbox:
         neither believe such a batch nor refuse it, and it would be sent for ever.
         """
         found: list[Row] = []
+        behind, removals = key, self._removals
         while True:
-            rows, cast_out = await self.run(partial(self._read, cls, key, limit))
+            rows, cast_out = await self.run(partial(self._read, cls, behind, limit))
             if cast_out is not None:
                 self._book(cast_out)
                 self._untold += cast_out.committed
+            if self._removals != removals:  # what was read before may have been shed or rewritten since
+                found, behind, removals = [], key, self._removals
                 continue
-            found += [row for row in rows if not self._done(seq_of(row.key))]
+            found += [row for row in rows if seq_of(row.key) not in self._delivered]
             if len(rows) < limit or len(found) >= limit:
                 return found[:limit]
-            key = rows[-1].key
+            behind = rows[-1].key
 
     def _read(self, cls: ReadingClass, key: int, limit: int, store: Store) -> tuple[list[Row], Written | None]:
         """Read rows; or, where some of them are spoilt, delete those and say so."""
@@ -261,13 +260,9 @@ class Outbox:
         oldest: dict[ReadingClass, int] = {}
         for cls in [cls for cls in ReadingClass if self.tallies[cls].batches]:
             for key, *_ in await self.run(partial(Store.oldest, cls=cls, limit=_OLDEST)):
-                if not self._done(seq_of(key)):
+                if seq_of(key) not in self._delivered:
                     oldest.setdefault(cls, key)
         return oldest
-
-    def _done(self, seq: int) -> bool:
-        """Say whether the NOC has a batch, whose row goes with the next commit."""
-        return seq in self._delivered or any(first <= seq <= last for first, last in self._confirmed)
 
     def name(self, device: str, reading: Reading) -> str:
         """Name a device's record: 32 hex digits, the same whenever the device sends it again."""

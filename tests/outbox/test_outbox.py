@@ -24,6 +24,7 @@ from hub_agent.model import Absent, DeviceTime, Measurement, Reading, ReadingCla
 from hub_agent.nomenclature import SPO2
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import Committed, Outbox
+from hub_agent.outbox.recent import Kept
 from hub_agent.outbox.rows import seq_of
 from hub_agent.outbox.store import Store
 from hub_agent.wire import Item
@@ -219,6 +220,49 @@ async def test_what_is_confirmed_waits_no_more_though_its_row_is_here(tmp_path: 
     outbox.confirm(1, 9, [])
     assert await waiting(2) == []
     assert await outbox.oldest() == {}
+    await outbox.close()
+
+
+async def test_the_newest_row_goes_though_another_change_overtakes_the_first(tmp_path: Path, clock: HandClock) -> None:
+    outbox = open_outbox(tmp_path / "outbox.db", clock)
+    cls = ReadingClass.CONTINUOUS
+    (first,) = await outbox.commit({cls: [reading(clock, 1, cls)]})
+    outbox.confirm(1, 1, [first])
+    async with asyncio.TaskGroup() as tasks:  # both are asked for before either is heard of
+        tasks.create_task(outbox.settle())
+        tasks.create_task(outbox.commit({cls: [reading(clock, 2, cls)]}))
+    await outbox.commit({cls: [reading(clock, 3, cls)]})
+    rows = await outbox.run(lambda store: store.after(cls, 0, 9))
+    assert [seq_of(row.key) for row in rows] == [2, 3]
+    await outbox.close()
+
+
+async def test_what_was_confirmed_goes_though_its_change_was_given_up(tmp_path: Path, clock: HandClock) -> None:
+    outbox = open_outbox(tmp_path / "outbox.db", clock)
+    cls = ReadingClass.CONTINUOUS
+    (first,) = await outbox.commit({cls: [reading(clock, 1, cls)]})
+    outbox.confirm(1, 1, [first])
+    async with asyncio.TaskGroup() as tasks:
+        saving = tasks.create_task(outbox.save("alarms", b"here"))
+        await asyncio.sleep(0)
+        saving.cancel()
+    await outbox.commit({cls: [reading(clock, 2, cls)]})
+    rows = await outbox.run(lambda store: store.after(cls, 0, 9))
+    assert [seq_of(row.key) for row in rows] == [2]
+    assert outbox.tallies[cls].batches == 1
+    await outbox.close()
+
+
+async def test_nothing_is_read_that_was_rewritten_meanwhile(tmp_path: Path, clock: HandClock) -> None:
+    outbox = open_outbox(tmp_path / "outbox.db", clock)
+    cls = ReadingClass.CONTINUOUS
+    made = [(await outbox.commit({cls: [reading(clock, value, cls)]}))[0] for value in range(1, 7)]
+    outbox.confirm(1, 1, made[:1])  # so that one page does not fill the answer
+    kept = [Kept(batch, [reading(clock, seq_of(batch.key), cls)], clock.monotonic_s()) for batch in made[1:3]]
+    async with asyncio.TaskGroup() as tasks:
+        read = tasks.create_task(outbox.after(cls, 0, 3))
+        tasks.create_task(outbox.rewrite(kept))
+    assert [seq_of(row.key) for row in read.result()] == [4, 5, 6]
     await outbox.close()
 
 

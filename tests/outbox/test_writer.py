@@ -129,6 +129,19 @@ async def test_nothing_but_alarms_left_is_an_error_that_says_so(tmp_path: Path) 
 
 
 @virtual_time
+async def test_what_state_alone_pushed_out_is_told_too(tmp_path: Path) -> None:
+    hub, noc = Hub(tmp_path / "o.db", LoopClock(), LIMITS), Noc(tmp_path / "noc.db")
+    await fill(hub, CONTINUOUS, 93)
+    assert (await held(hub))[ALARM] == 0
+    await hub.outbox.save("alarms", bytes(200_000))
+    hub.forwarder.offer(await hub.outbox.turn())
+    shed = await gaps(hub, noc)
+    assert shed
+    assert sum(gap.fields["items"] for gap in shed) + len(noc.events("rejected")) == 93
+    await hub.die()
+
+
+@virtual_time
 async def test_room_is_given_back_after_a_drain(tmp_path: Path) -> None:
     hub, noc = Hub(tmp_path / "o.db", LoopClock(), LIMITS._replace(quota=8 * MIB)), Noc(tmp_path / "noc.db")
     await fill(hub, CONTINUOUS, 200)
