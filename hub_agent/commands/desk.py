@@ -104,6 +104,8 @@ class Desk:
         self._gate = Gate(context().keys)
         self._door = asyncio.Lock()
         self._waiting: asyncio.Queue[Command] = asyncio.Queue(WAITING)
+        self._taken: set[str] = set()
+        """What waits or is being carried out, by jti."""
 
     @property
     def dropped_total(self) -> int:
@@ -145,7 +147,9 @@ class Desk:
     async def run(self) -> None:
         """Carry out what was recorded, until cancelled."""
         while True:
-            await self._carry_out(await self._waiting.get())
+            command = await self._waiting.get()
+            await self._carry_out(command)
+            self._taken.discard(command.claims.jti)
 
     async def recover(self) -> None:
         """Resolve what the last process left unfinished; call it once, before the first :meth:`receive`.
@@ -168,13 +172,15 @@ class Desk:
         except CommandError as refusal:
             return await self._refuse(refusal.code, SecurityEvent(refusal.code, kids))
         try:
-            verified = authorise(command, await self._ledger.seen(command.claims.jti, kids), context)
-            if not verified.repeated:
+            seen = await self._ledger.seen(command.claims.jti, kids)
+            verified = authorise(command, seen, context)
+            if not verified.repeated or self._is_left(seen.row):
                 self._check_room()
             recorded = await self._ledger.record(verified, context.now)
         except CommandError as refusal:
             return await self._refuse(refusal.code, _event(refusal.code, command), command)
-        if recorded.new:
+        if recorded.new or self._is_left(recorded.row):
+            self._taken.add(recorded.row.jti)
             self._waiting.put_nowait(command)
             return ACCEPTED
         if recorded.row.result is not None:
@@ -184,6 +190,10 @@ class Desk:
         if not duplicate:
             await self._events(_event(Refusal.REPLAYED, command))
         return Refusal.REPLAYED
+
+    def _is_left(self, row: Row | None) -> bool:
+        """Say whether a command was recorded by this process and then left: the link died meanwhile, and its task."""
+        return row is not None and row.state is State.ACCEPTED and row.jti not in self._taken
 
     def _check_room(self) -> None:
         if self._waiting.full():

@@ -98,7 +98,9 @@ class Bench:
 
     async def _run(self, work: Callable[[sqlite3.Connection], T], /) -> T:
         await asyncio.sleep(0)  # others get their turn, as they do while the writing thread works
-        return work(self.connection)
+        done = work(self.connection)
+        await asyncio.sleep(0)  # and what is done is done, whoever is cancelled before being told
+        return done
 
     async def _event(self, event: SecurityEvent) -> None:
         self.events.append(event)

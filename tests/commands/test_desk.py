@@ -71,6 +71,22 @@ async def test_the_broker_sending_again_what_was_not_acknowledged_is_no_event(be
     assert bench.ran == ["ping"]
 
 
+async def test_what_was_recorded_as_the_link_died_is_done_when_the_broker_sends_it_again(bench: "Bench") -> None:
+    payload = bench.sign(bench.claims())
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(bench.send(payload))
+        while bench.connection.execute("SELECT count(*) FROM commands").fetchone() == (0,):
+            await asyncio.sleep(0)
+        task.cancel()
+    assert bench.connection.execute("SELECT state FROM commands").fetchone() == ("accepted",)
+    assert await bench.send(payload, duplicate=True) == "accepted"
+    assert await bench.send(payload, duplicate=True) == Refusal.REPLAYED
+    await bench.drain()
+    assert bench.ran == ["ping"]
+    assert bench.events == []
+    assert (await bench.answers.get()).outcome == "done"
+
+
 async def test_two_at_once_are_one(bench: "Bench") -> None:
     payload = bench.sign(bench.claims())
     async with asyncio.TaskGroup() as group:
