@@ -14,6 +14,7 @@ from hub_agent.noc.faults import OpenFault
 from hub_agent.noc.hubs import Seen
 from hub_agent.noc.lines import LATE_S
 from hub_agent.spelling import instant
+from hub_agent.strict_json import EXACT
 
 BEAT_S: Final = 10.0
 """How often a hub sends its heartbeat."""
@@ -107,7 +108,7 @@ def _map(value: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
 
 
 def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= EXACT else None
 
 
 def _latency(health: Mapping[str, Any]) -> float | None:
@@ -121,7 +122,7 @@ def _oldest(health: Mapping[str, Any]) -> float | None:
 def _worst(classes: Mapping[str, Any], figure: str) -> float | None:
     """Give the largest figure of the classes that the promise is about."""
     found = [_map(classes, name).get(figure) for name in ("alarm", "episodic", "continuous")]
-    return max((float(value) for value in found if isinstance(value, int | float)), default=None)
+    return max((float(value) for value in found if isinstance(value, int | float) and value <= EXACT), default=None)
 
 
 def _waiting(health: Mapping[str, Any]) -> int | None:

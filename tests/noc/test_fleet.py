@@ -127,6 +127,14 @@ def test_a_heartbeat_is_anybodys_json(status: object, health: object) -> None:
 FAULTS = ("fork", "clone", "gap", "forged", "no_key")
 
 
+def test_a_number_beyond_all_others_keeps_nobody_else_from_being_watched() -> None:
+    beyond = 10**400
+    lane = {"batches": beyond, "oldest_s": beyond}
+    health = {"delivery": {"latency_s": {"alarm": {"p99": beyond}}, "waiting": {"alarm": lane}}, "alarms": {"live": 1}}
+    (view,) = judge([Seen("hub-1", None, None, health, NOW)], (), NOW, NOW)
+    assert (view.latency_p99_s, view.oldest_s, view.alarms) == (None, None, 1)
+
+
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_the_table_shows_it_all_and_cuts_no_word(width: int) -> None:
     out = StringIO()
