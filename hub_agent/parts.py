@@ -4,7 +4,6 @@ Owns: who is told what. Never: runs anything (``app`` does), or holds logic of i
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -205,9 +204,7 @@ class Parts:
         alive, self._after = await self.notes.read()
         if alive is not None:
             self.reporter.hub_was_off(alive)
-        alarms = await self._outbox.state(STATE)
-        if alarms is not None:
-            self.intake.raise_now(self._book.restore(json.loads(alarms), self._build.clock.stamp()))
+        self.reporter.alarms_kept(await self._outbox.state(STATE))
         await self._bar.restore()
         await self._storage.restore(self._build.clock.monotonic_s())
         self.reporter.storage_found(self._build.damage, self._build.suspected, ledger_lost=self._bar.lost)

@@ -4,6 +4,7 @@ Owns: which finding is a technical alarm, which an event, and what each says.
 Never: judges a reading, stores, sends, or names a device by anything but its alias.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from hub_agent.clock_watch import ClockWatch
 from hub_agent.commands.record import CommandResult, SecurityEvent
 from hub_agent.commands.refusal import ATTACKS
 from hub_agent.delivery import Trouble
+from hub_agent.errors import StorageError
 from hub_agent.gaps import Gaps, hub_off
 from hub_agent.logs import get_logger
 from hub_agent.model import ClockState, ReadingClass, Stamp
@@ -113,6 +115,24 @@ class Reporter:
         elif suspected:
             _log.error("storage_failed")
             self.technical("storage_failed", {})
+
+    def alarms_kept(self, kept: bytes | None) -> None:
+        """Take up what the life before left of alarms and limits; None on the very first start.
+
+        Where that cannot be used the hub watches all the same, by the limits of its configuration, and says so: one
+        that does not start watches nobody.
+        """
+        if kept is None:
+            return
+        try:
+            events = self._book.restore(json.loads(kept), self._clock.stamp())
+        except (ValueError, StorageError) as error:
+            why = str(error) if isinstance(error, StorageError) else type(error).__name__
+            _log.error("alarm_state_lost", why=why)
+            self.technical("alarm_state_lost", {"why": why})
+            self.alarm("storage_corrupt", active=True)
+        else:
+            self.taker.raise_now(events)
 
     # --- devices ------------------------------------------------------------------------------------------------------
 

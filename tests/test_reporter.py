@@ -34,6 +34,18 @@ async def test_an_answer_and_a_security_event_are_durable_when_they_are_taken(tm
 
 
 @virtual_time
+@pytest.mark.parametrize("kept", [b"{", b'{"form": 2}', b"[]"])
+async def test_alarms_that_cannot_be_taken_up_keep_no_hub_from_watching(tmp_path: Path, kept: bytes) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room, _running(room):
+        reporter = _reporter(room)
+        reporter.alarms_kept(kept)
+        await reporter.taker.keep_state()
+        technical, alarm, *_ = room.events()
+        assert (technical.kind, technical.fields["code"]) == ("technical", "alarm_state_lost")
+        assert (alarm.kind, alarm.fields["condition"]) == ("alarm", "storage_corrupt")
+
+
+@virtual_time
 async def test_the_gap_of_the_hub_ends_where_the_silence_of_its_devices_begins(tmp_path: Path) -> None:
     async with a_room(tmp_path / "o.db", LoopClock()) as room, _running(room):
         gaps = Gaps({"oximeter": Expected(60.0, "unplugged")}, room.clock.stamp())

@@ -118,6 +118,4 @@ def from_json(plain: Mapping[str, Any]) -> Snapshot:
     try:
         return _FORM.validate_python(plain)
     except (ValidationError, HubError) as error:
-        raise StorageError(
-            "the stored alarm state cannot be read", hint="start with an empty one and raise storage_corrupt"
-        ) from error
+        raise StorageError("the stored alarm state cannot be read", hint="it starts empty") from error
