@@ -48,10 +48,12 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 @told
 def check(
     config: ConfigOption = DEFAULT_CONFIG,
-    files: Annotated[bool, typer.Option(" /--no-files", help="Do not look at the files that it names.")] = True,
+    no_files: Annotated[bool, typer.Option("--no-files", help="Do not look at the files that it names.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a configuration file and the files that it names; every mistake with its line and what to do.
+    """Check a configuration file and the files that it names.
+
+    Each mistake is told with its line and what to do.
 
     Example: hub-agent check --config config/hub-agent.toml --no-files
     """
@@ -61,7 +63,7 @@ def check(
 
     try:
         found = load(config, load_drivers().drivers)
-        if files:
+        if not no_files:
             refuse([*findings(found, os.environ)], config.read_text(encoding="utf-8"), config)
     except MistakesError as error:
         if not as_json:
@@ -156,7 +158,9 @@ def decode(
 def identity(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Where the private key goes; mode 0600.")],
 ) -> None:
-    """Make the hub's identity key and print its public half, for the NOC's register.
+    """Make the hub's identity key and print its public half.
+
+    The NOC registers the hub by it.
 
     Example: hub-agent identity /etc/hub-agent/identity.pem > hub-0001.pub
     """
@@ -194,7 +198,9 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 @app.command()
 @told
 def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """Examine the hub and what it stands on: each line green, or red with what to do. Exits 1 if any is red.
+    """Examine the hub and what it stands on.
+
+    Each line is green, or red with what to do. Exits 1 if any is red.
 
     Example: hub-agent doctor
     """
@@ -214,7 +220,9 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     try:
         findings = asyncio.run(examine())
     except ConfigError as error:
-        findings = (practice.Finding("configuration", False, str(error), "`hub-agent check` says more"),)
+        findings = (
+            practice.Finding("configuration", False, str(error.args[0]), error.hint or "`hub-agent check` says more"),
+        )
     well = all(finding.ok for finding in findings)
     if as_json:
         typer.echo(json.dumps({"ok": well, "findings": [asdict(finding) for finding in findings]}))
@@ -238,7 +246,9 @@ def demo(
         Literal["auto", "mosquitto", "amqtt"], typer.Option("--broker", help="Which; auto: mosquitto if installed.")
     ] = "auto",
 ) -> None:
-    """Show everything on this machine: virtual devices, agent, broker, NOC. No root, no hardware.
+    """Show everything on one machine: devices, agent, broker, NOC.
+
+    The devices are virtual; no root and no hardware are needed.
 
     Example: hub-agent demo --seconds 60 --json --cut 20
     """

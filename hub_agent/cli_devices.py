@@ -99,7 +99,7 @@ def scan(seconds: SecondsOption = 10.0, as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(found.plain()))
         return
     if found.radio:
-        typer.echo(f"No radio: {found.radio}. `hub-agent doctor` says what to do.", err=True)
+        typer.echo(f"No radio ({found.radio}): systemctl status bluetooth; rfkill list bluetooth", err=True)
     for one in found.ble:
         typer.echo(f"BLE     {one.address}  {one.rssi_dbm:>4} dBm  {one.name or '-':24} {_fitting(one.drivers)}")
     for port, drivers in found.serial:
@@ -127,7 +127,7 @@ def try_one(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run one device and show its frames beside the readings they become.
+    """Run one device and show its frames beside its readings.
 
     NAME is a device of the configuration. Without one, --driver and --address, --port or --usb say what to reach.
     A capture holds the readings of whoever wears the device: keep it as such. Exits 1 when nothing was read.
@@ -199,7 +199,9 @@ def replay(
     refill: Annotated[bool, typer.Option("--refill", help="As --fill, also over readings that differ.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Play a capture to a driver and show its frames beside the readings they become. No device is needed.
+    """Play a capture to a driver and show its frames beside its readings.
+
+    No device is needed.
 
     Example: hub-agent devices replay oximeter.jsonl
     """

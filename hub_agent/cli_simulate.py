@@ -16,7 +16,7 @@ from hub_agent.errors import ConfigError
 
 
 def simulate(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Which; none lists them.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Which; none lists them.")] = None,
     link: Annotated[
         Path | None,
         typer.Option("--link", metavar="PATH", help="Serial: where the port appears; several: a directory."),
@@ -29,7 +29,9 @@ def simulate(
     seconds: Annotated[float | None, typer.Option("--seconds", metavar="N", min=0.1, help="End after N.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run virtual devices: serial ones on a pty, BLE ones behind a virtual controller.
+    """Run virtual devices.
+
+    Serial ones are on a pty, BLE ones behind a virtual controller.
 
     Example: hub-agent simulate nonin --link /tmp/nonin
     """

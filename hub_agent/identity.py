@@ -49,7 +49,7 @@ def load(path: Path) -> Ed25519PrivateKey:
         text = path.read_bytes()
     except OSError as error:
         raise ConfigError(
-            f"identity key {path}: {error.strerror}", hint="make one with `hub-agent identity`, or enrol the hub"
+            f"identity key {path}: {error.strerror}", hint="make one with `hub-agent identity`"
         ) from error
     if mode & _LOOSE and os.access(path, os.W_OK):
         raise ConfigError(f"identity key {path} is open to others", hint=f"chmod 600 {path}")

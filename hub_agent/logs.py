@@ -83,9 +83,10 @@ class _StandardError:
 
 
 def configure(level: str = "info", form: Literal["auto", "json", "console"] = "auto") -> None:
-    """Send logs to standard error: JSON for journald, coloured lines on a terminal."""
+    """Send logs to standard error: JSON for journald, lines for people, coloured on a terminal."""
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
-    renderer: Any = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    plain: Any = structlog.processors.JSONRenderer()
+    renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if console else plain
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

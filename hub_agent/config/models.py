@@ -47,7 +47,6 @@ class Hub(_Section):
     timezone: TimeZone = Field(default="UTC", description="the home's time zone, for setting the clocks of devices")
     state_dir: FilePath = Field(default=Path("/var/lib/hub-agent"), description="the outbox and all that must stay")
     runtime_dir: FilePath = Field(default=Path("/run/hub-agent"), description="the control socket")
-    serial: str | None = Field(default=None, min_length=1, max_length=64, description="the sticker's number, to enrol")
 
 
 class Tls(_Section):

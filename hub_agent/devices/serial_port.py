@@ -281,7 +281,7 @@ def _hint(error: Exception) -> str:
         case PermissionError():
             return "let the daemon's user read and write it (group dialout)"
         case OSError(errno=errno.EBUSY):
-            return "another program uses it: ModemManager, brltty or a second hub-agent"
+            return "another program uses it: the running hub (systemctl stop hub-agent), ModemManager or brltty"
         case serialx.SerialException():
             return "the port cannot be set as the driver asks"
         case _:

@@ -73,7 +73,7 @@ def keygen(
     classic: Annotated[bool, typer.Option("--x25519", help="X25519 alone, without the post-quantum half.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make every key of a NOC, and the public bundle that its hubs need.
+    """Make every key of a NOC, and the public bundle for its hubs.
 
     Example: hub-noc keygen noc-keys
     """
@@ -135,7 +135,7 @@ def hub_list(store: StoreOption = STORE, as_json: JsonOption = False) -> None:
 @hub_app.command("acknowledge")
 @_told
 def hub_acknowledge(hub_id: HubArgument, store: StoreOption = STORE, as_json: JsonOption = False) -> None:
-    """Clear what is wrong with a hub's deliveries, after somebody has looked at it.
+    """Clear a hub's faults, after somebody has looked at it.
 
     Example: hub-noc hub acknowledge hub-0001
     """
@@ -168,7 +168,9 @@ def collect(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing; the store has it all.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Collect from all hubs until interrupted: open, chart once, confirm; print what is charted.
+    """Collect from all hubs until interrupted.
+
+    What comes is opened, charted once, confirmed, and printed.
 
     With --json each line is a JSON object (docs/wire.md §9). Without --ca, --cert and --key the connection is plain.
 
@@ -186,8 +188,8 @@ def collect(
 @_told
 def send(
     hub_id: HubArgument,
-    op: Annotated[str, typer.Argument(metavar="OP", help="What to do: ping, status, limits.set, agent.restart…")],
-    arguments: Annotated[str, typer.Argument(metavar="[ARGS]", help="JSON object, or @FILE.")] = "{}",
+    op: Annotated[str, typer.Argument(metavar="OP", help="What to do; a wrong one lists them all.")],
+    arguments: Annotated[str, typer.Argument(metavar="ARGS", help="JSON object, or @FILE.")] = "{}",
     reason: Annotated[str, typer.Option(help="A ticket, for the audit trail; never about a patient.")] = "unspecified",
     role: Annotated[list[Role] | None, typer.Option(help="Who signs; twice for dual control.")] = None,
     nonce: Annotated[str | None, typer.Option(help="The hub's session, for one whose clock is not set.")] = None,
@@ -201,7 +203,9 @@ def send(
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign a command, have the running collector publish it, and wait for the hub's answer.
+    """Command a hub: sign, send, wait for its answer.
+
+    The running collector publishes what is signed here.
 
     Example: hub-noc send hub-0001 limits.set @limits.json --role clinician --reason TICKET-17
     """
@@ -233,7 +237,9 @@ def news2(
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Score a patient by NEWS2 from the newest readings; what is missing or too old is named, never imputed.
+    """Score a patient by NEWS2 from the newest readings.
+
+    What is missing or too old is named, never imputed.
 
     Example: hub-noc news2 hub-0001 --consciousness A --air
     """
@@ -253,7 +259,9 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Look once and end: 1 if anything is wrong.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the fleet live: state, heartbeat, latency, backlog, alarms; silence, gaps, forks and clones are alarms.
+    """Show the fleet live.
+
+    State, heartbeat, latency, backlog and alarms of each hub; silence, gaps, forks and clones are alarms.
 
     With --json each change is a JSON object on a line.
 

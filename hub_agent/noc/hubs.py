@@ -60,7 +60,9 @@ def load_public_key(pem: bytes, place: str) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(pem)
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"{place}: not a public key in PEM", hint="take it from the hub's enrolment") from error
+        raise ConfigError(
+            f"{place}: not a public key in PEM", hint="`hub-agent identity` prints it on the hub"
+        ) from error
     if not isinstance(key, Ed25519PublicKey):
         raise ConfigError(f"{place}: a {type(key).__name__}, not an Ed25519 key")
     return key
@@ -82,7 +84,9 @@ class Hubs:
         public = key.public_bytes_raw()
         known = self.get(name)
         if known is not None and known.public != public and not replace:
-            raise ConfigError(f"hub {name}: registered with another key", hint="replace it only for a re-enrolled hub")
+            raise ConfigError(
+                f"hub {name}: registered with another key", hint="--replace, only for a hub that was set up anew"
+            )
         self._db.execute(
             "INSERT INTO hubs (name, public, added_ms) VALUES (?, ?, ?) "
             "ON CONFLICT (name) DO UPDATE SET public = excluded.public",

@@ -27,6 +27,12 @@ from hub_agent.trust import Role
 POLL_S: Final = 0.1
 _ARGS_DEPTH: Final = 5
 _COLLECTOR_QUIET_MS: Final = 5000
+_DROPPED: Final = {
+    "no_subscribers": "the hub is not connected to the broker: send it again when it is",
+    "refused": "the broker refused it: check its ACL for the NOC",
+    "expired": "no collector published it in its lifetime: start `hub-noc collect`, and send it again",
+}
+"""What became of a command that no hub will ever get → what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +128,13 @@ def _queue(order: Order, ring: Keyring, store: Store, clock: Clock) -> Claims:
 
 def _hint(order: Order, answer: Answer, exp: int, store: Store, *, quiet: bool) -> str:
     """Say what is to do about an answer, or about none."""
+    if answer.outcome is None and answer.delivery in _DROPPED:
+        return _DROPPED[answer.delivery]
     if answer.outcome is None:
         hint = "no collector is at work: start `hub-noc collect`" if quiet else "the hub has not answered in time"
-        if answer.delivery in (None, "sent"):  # otherwise the broker has dropped it
-            hint += f"; the command may still be carried out until {datetime.fromtimestamp(exp, UTC):%H:%M:%S} UTC"
-        return hint
+        return f"{hint}; the command may still be carried out until {datetime.fromtimestamp(exp, UTC):%H:%M:%S} UTC"
+    if answer.result.get("code") == Refusal.DUAL_CONTROL:
+        return "this takes two people of two roles: give --role twice"
     if answer.result.get("code") != Refusal.CLOCK_UNSYNCED:
         return ""
     with store.look():

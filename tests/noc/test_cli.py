@@ -181,6 +181,10 @@ def test_a_hub_whose_clock_is_not_set_needs_its_session(site: Site, session: obj
             store.hubs.keep_health(hub, {"session": "cd" * 16, "devices": []}, 4)
         assert says in _hint(order, refused, 0, store, quiet=False)
         assert _hint(order, Answer("sent", "refused", {"code": "replayed"}), 0, store, quiet=False) == ""
+        assert "--role twice" in _hint(
+            order, Answer("sent", "refused", {"code": "dual_control"}), 0, store, quiet=False
+        )
+        assert "not connected" in _hint(order, Answer("no_subscribers", None, {}), 0, store, quiet=False)
 
 
 @pytest.mark.parametrize(
