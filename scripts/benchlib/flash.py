@@ -154,7 +154,7 @@ def measure(effort: Effort) -> Table:
         found = []
         for _ in range(effort.times(3, 1)):
             with card(effort.scratch / f"card-{next(numbers)}.img") as (place, written):
-                commits = effort.times(1200, 400)
+                commits = effort.times(900, 400)
                 asyncio.run(_live(place / "first", load, 20))  # the file system's own first writes
                 shutil.rmtree(place / "first")
                 before = written()
