@@ -66,6 +66,7 @@ async def running(
             sinks.create_task(parts.broker().run(partial(progress.show, "uplink")), name="uplink"),
             sinks.create_task(parts.desk.run(), name="commands"),
             sinks.create_task(parts.keep_house(), name="housekeeping"),
+            sinks.create_task(parts.keep_showing(), name="annunciator"),
             sinks.create_task(parts.salvage(), name="salvage"),
             sinks.create_task(feed_watchdog(progress), name="watchdog"),
         ]

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from hub_agent import mqtt
 from hub_agent.alarms.alarm import AlarmEvent
-from hub_agent.alarms.annunciator import Annunciator, Output
+from hub_agent.alarms.annunciator import SHOW_S, Annunciator, Output
 from hub_agent.alarms.watch import AlarmBook
 from hub_agent.backlog import BacklogWatch
 from hub_agent.builder import Builder
@@ -234,12 +234,13 @@ class Parts:
     async def keep_house(self) -> None:
         """Do what must be done now and then, for ever."""
         watches = self._storage.turn, self._backlog.turn
-        await keep_house(self._outbox, self._build.floor, self._build.clock, self.notes, self._turn, watches)
+        await keep_house(self._outbox, self._build.floor, self._build.clock, self.notes, self.reporter.turn, watches)
 
-    def _turn(self, stamp: Stamp) -> None:
-        """Look, once a second, at what only time changes."""
-        self.reporter.turn(stamp)
-        self._announce()
+    async def keep_showing(self) -> None:
+        """Show how the alarms stand, each second and for ever: also what waits for a card that takes its time."""
+        while True:
+            self._announce()
+            await asyncio.sleep(SHOW_S)
 
     def started(self) -> None:
         """Say that the hub is here."""

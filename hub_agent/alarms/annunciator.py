@@ -61,6 +61,9 @@ _ORDER: Final = tuple(Shown)
 REPEAT_S: Final = {Shown.HIGH: 5.0, Shown.MEDIUM: 15.0, Shown.UNMONITORED: 15.0, Shown.LOW: 30.0, Shown.CALM: 5.0}
 """How often outputs are told again. Calm too: what beats while all is well falls still when the hub does."""
 
+SHOW_S: Final = 1.0
+"""How often it is looked at what is to be shown: the longest that an alarm is silent while its commit takes longer."""
+
 
 def choose(alarms: Iterable[Alarm], audible: Iterable[Alarm], *, monitored: bool) -> Signal:
     """Choose the signal of a state: pure.
@@ -123,13 +126,6 @@ class Annunciator:
             except OSError as error:
                 failures.append(error)
         return tuple(failures)
-
-    def next_due(self) -> int:
-        """Give the monotonic time at which ``show`` next has something to do, if no alarm changes before."""
-        lost_ns = self._noc_ns + self._patience_ns
-        if self._told_ns is None:
-            return self._noc_ns
-        return min(lost_ns, self._repeats_ns()) if lost_ns > self._told_ns else self._repeats_ns()
 
     def _repeats_ns(self) -> int:
         return (self._told_ns or 0) + round(REPEAT_S[self.signal.shown] * 1e9)
