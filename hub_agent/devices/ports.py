@@ -67,7 +67,7 @@ class PortMatch:
         """Refuse what cannot recognise a device."""
         if self.path is None:
             if not self.usb and self.serial_number is None:
-                raise ConfigError("serial port: nothing to recognise it by", hint="give usb, serial_number or path")
+                raise ConfigError("serial port: nothing to recognise it by", hint="give a port or usb")
         elif not self.path.is_absolute():
             raise ConfigError("serial port: path is not absolute", hint="give the link under /dev/serial/by-id")
         elif _NUMBERED.fullmatch(str(self.path)):

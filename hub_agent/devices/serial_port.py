@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -77,6 +78,7 @@ class SerialConnector:
         self._sleep = sleep
         self._sysfs = sysfs
         self._dev = dev
+        self._look: asyncio.Future[Port | None] | None = None
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator["SerialConnection"]:
@@ -97,12 +99,17 @@ class SerialConnector:
             await connection.close()
 
     async def _find(self) -> Port | None:
-        # In a thread, because the kernel makes a reader of ``serial`` wait while the USB device is being reset.
-        try:
-            async with asyncio.timeout(self._limits.open_s):
-                return await asyncio.to_thread(find_port, self._match, sysfs=self._sysfs, dev=self._dev)
-        except TimeoutError:
-            raise LinkError("looking for the serial port took too long", hint="unplug the device once") from None
+        # In a thread, because the kernel makes a reader of ``serial`` wait while the USB device is reset. One that
+        # waits for ever keeps its thread: a second one would wait beside it, until none is left to reach the broker.
+        if self._look is not None and not self._look.done():
+            raise LinkError("looking for the serial port still takes too long", hint="unplug the device once")
+        look = partial(find_port, self._match, sysfs=self._sysfs, dev=self._dev)
+        self._look = asyncio.get_running_loop().run_in_executor(None, look)
+        self._look.add_done_callback(_heard)
+        await asyncio.wait((self._look,), timeout=self._limits.open_s)
+        if not self._look.done():
+            raise LinkError("looking for the serial port took too long", hint="unplug the device once")
+        return self._look.result()
 
     async def _open(self, connection: "SerialConnection", port: Port) -> None:
         name = port.device.name
@@ -267,6 +274,12 @@ class SerialConnection(asyncio.Protocol):
         if self._gone is not None or transport is None:
             raise LinkError(f"serial port {self._name}: {self._gone or 'not open'}")
         return transport
+
+
+def _heard(look: "asyncio.Future[Port | None]") -> None:
+    """Take note of how a look ended: its failure is no news where nobody waits for it any more."""
+    if not look.cancelled():
+        look.exception()
 
 
 def _reason(error: Exception) -> str:

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import threading
 import tty
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub_agent.clock import SystemClock
+from hub_agent.devices import serial_port
 from hub_agent.devices.ports import PortMatch
 from hub_agent.devices.serial_port import _HIGH_WATER, Limits, SerialConnection, SerialConnector, Sleep
 from hub_agent.driver import SERIAL, SerialLink
@@ -343,3 +345,25 @@ async def test_opening_and_closing_leaves_no_descriptor_behind(bench: Bench) -> 
                 async with connected(connector):
                     pass
     assert open_descriptors() == before
+
+
+async def test_a_look_that_never_ends_keeps_one_thread_and_no_more(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[threading.Event] = []
+
+    def stuck(*_args: object, **_options: object) -> None:
+        looks.append(threading.Event())
+        looks[-1].wait(20.0)
+
+    monkeypatch.setattr(serial_port, "find_port", stuck)
+    connector = bench.connector(limits=Limits(open_s=0.02))
+    try:
+        for _ in range(3):
+            with pytest.raises(LinkError, match="too long"):
+                async with connector.connect():
+                    pass
+        assert len(looks) == 1
+    finally:
+        for look in looks:
+            look.set()
