@@ -51,6 +51,7 @@ async def running(
     clock = clock or SystemClock(config.hub.timezone)
     build = Builder(config, registry, clock)
     async with AsyncExitStack() as stack:
+        stack.enter_context(build.alone())
         outbox = build.outbox()
         stack.push_async_callback(outbox.close)
         book = build.book()

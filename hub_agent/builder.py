@@ -4,12 +4,14 @@ Owns: how each is made. Never: wires parts to each other, or runs one.
 """
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import platform
 import secrets
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,33 @@ class Builder:
             recipients = [seal.Recipient(who.kid, who.suite, who.key()) for who in self.trust.recipients]
         return seal.Sealer(self.config.hub.id, journal, self.key, recipients)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep the state directory for this process while the context is open; the kernel frees it when that dies.
+
+        Two hubs on one outbox would draw the same batch numbers, and end each other in turn.
+
+        Raises:
+            StorageError: another hub is at work there, or there is no such directory and none can be made.
+        """
+        directory = self.config.hub.state_dir
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise StorageError(f"{directory}: {error.strerror}", hint="look at the disk") from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise StorageError(
+                f"{directory}: another hub-agent is at work there", hint="systemctl stop hub-agent"
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(handle)
+
     def outbox(self) -> Outbox:
         """Open the outbox, whatever state its file is in: ``suspected``, ``damage``, ``set_aside`` say what was found.
 
@@ -86,10 +115,6 @@ class Builder:
             StorageError: the disk is full beyond help, or read-only.
         """
         directory, section = self.config.hub.state_dir, self.config.storage
-        try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"{directory}: {error.strerror}", hint="look at the disk") from error
         box, path = LocalBox(self.key), directory / "outbox.db"
         self.suspected = recovery.is_suspected(path)
         store, self.damage = recovery.open_store(path, box, self.clock.now(), self.clock.monotonic_s)
