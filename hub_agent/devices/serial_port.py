@@ -105,7 +105,7 @@ class SerialConnector:
             raise LinkError("looking for the serial port still takes too long", hint="unplug the device once")
         look = partial(find_port, self._match, sysfs=self._sysfs, dev=self._dev)
         self._look = asyncio.get_running_loop().run_in_executor(None, look)
-        self._look.add_done_callback(_heard)
+        self._look.add_done_callback(lambda look: look.cancelled() or look.exception())  # nobody may wait
         await asyncio.wait((self._look,), timeout=self._limits.open_s)
         if not self._look.done():
             raise LinkError("looking for the serial port took too long", hint="unplug the device once")
@@ -274,12 +274,6 @@ class SerialConnection(asyncio.Protocol):
         if self._gone is not None or transport is None:
             raise LinkError(f"serial port {self._name}: {self._gone or 'not open'}")
         return transport
-
-
-def _heard(look: "asyncio.Future[Port | None]") -> None:
-    """Take note of how a look ended: its failure is no news where nobody waits for it any more."""
-    if not look.cancelled():
-        look.exception()
 
 
 def _reason(error: Exception) -> str:
