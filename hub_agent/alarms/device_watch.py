@@ -127,7 +127,11 @@ class DeviceWatch:
         return changes
 
     def reading(self, reading: Reading, at_ns: int) -> list[Change]:
-        """Judge one live reading."""
+        """Judge one live reading; the level of a battery alone is no word of the patient and ends no silence."""
+        if len(reading.measurements) == 1 and reading.measurements[0].code == BATTERY:
+            battery: list[Change] = []
+            self._note(reading, int(reading.quality), (), battery)
+            return battery
         self.seen_ns = at_ns
         changes: list[Change] = []
         if self.silent:

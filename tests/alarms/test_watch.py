@@ -22,7 +22,7 @@ from hub_agent.model import (
     ReceivedReading,
     Stamp,
 )
-from hub_agent.nomenclature import SPO2, TEMPERATURE
+from hub_agent.nomenclature import BATTERY, SPO2, TEMPERATURE
 
 S = 10**9
 DEVICES = {"oximeter": Cadence(1.0, 15.0), "thermometer": Cadence(None)}
@@ -147,6 +147,19 @@ def test_silence_is_an_alarm_at_its_time_and_ends_with_the_next_live_reading() -
     assert not one.delivering()
     assert brief(one.reading(spo2(25, "97"))) == [("no_data", "off")]
     assert one.delivering()
+
+
+def test_a_device_that_tells_of_its_battery_alone_is_silent() -> None:
+    """It connects, says how full it is, and drops the link, again and again."""
+    one = book()
+    one.reading(spo2(5, "97"))
+    for second in (9, 13, 17):
+        assert one.reading(spo2(second, "80", code=BATTERY)) == ()
+    assert brief(one.tick(at(20))) == [("no_data", "on")]
+    assert one.reading(spo2(21, "80", code=BATTERY)) == ()
+    assert brief(one.reading(spo2(22, "9", code=BATTERY))) == [("low_battery", "on")]
+    assert not one.delivering()
+    assert brief(one.reading(spo2(25, "97"))) == [("no_data", "off")]
 
 
 def test_a_device_that_never_spoke_is_silent_too_and_one_used_now_and_then_never() -> None:
