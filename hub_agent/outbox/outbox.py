@@ -151,9 +151,9 @@ class Outbox:
         Raises:
             StorageError: the file did not take it.
         """
-        untold, self._untold = self._untold, []
         if await self.run(lambda _store: self._writer.turn()):
-            untold += (await self._write(self._writer.trim)).committed
+            self._untold += (await self._write(self._writer.trim)).committed
+        untold, self._untold = self._untold, []
         return untold
 
     async def _write(self, work: Callable[[Confirmed], Written]) -> Written:

@@ -2,6 +2,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -134,6 +135,8 @@ async def test_what_state_alone_pushed_out_is_told_too(tmp_path: Path) -> None:
     await fill(hub, CONTINUOUS, 93)
     assert (await held(hub))[ALARM] == 0
     await hub.outbox.save("alarms", bytes(200_000))
+    with mock.patch.object(hub.outbox._writer, "turn", side_effect=FullError("full")), pytest.raises(FullError):
+        await hub.outbox.turn()
     hub.forwarder.offer(await hub.outbox.turn())
     shed = await gaps(hub, noc)
     assert shed
