@@ -11,7 +11,7 @@ from hub_agent.errors import FullError, StorageError
 from hub_agent.model import ReadingClass
 from hub_agent.outbox import ballast, quota
 from hub_agent.outbox.quota import MIB, Limits
-from hub_agent.outbox.rows import key_of, seq_of
+from hub_agent.outbox.rows import class_of, key_of, seq_of
 from hub_agent.outbox.store import Store
 from hub_agent.topics import Topics
 from hub_agent.wire import Event
@@ -137,7 +137,9 @@ async def test_what_state_alone_pushed_out_is_told_too(tmp_path: Path) -> None:
     await hub.outbox.save("alarms", bytes(200_000))
     with mock.patch.object(hub.outbox._writer, "turn", side_effect=FullError("full")), pytest.raises(FullError):
         await hub.outbox.turn()
-    hub.forwarder.offer(await hub.outbox.turn())
+    told = await hub.outbox.turn()
+    assert {class_of(batch.key) for batch in told} == {ALARM}
+    hub.forwarder.offer(told)
     shed = await gaps(hub, noc)
     assert shed
     assert sum(gap.fields["items"] for gap in shed) + len(noc.events("rejected")) == 93
