@@ -7,6 +7,7 @@ Never: tries again; its caller does.
 import asyncio
 import contextlib
 import socket
+import threading
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -32,8 +33,15 @@ def _properties(packet: int, **values: Any) -> Properties:  # noqa: ANN401 - pah
     return properties
 
 
-def _undelayed(_client: object, _data: object, connection: Any) -> None:  # noqa: ANN401 - a socket, or TLS over one
-    """Send each packet at once: with Nagle's algorithm (RFC 896) a PUBLISH behind a PUBACK waits some 40 ms."""
+def _opened(wanted: threading.Event, connection: Any) -> None:  # noqa: ANN401 - a socket, or TLS over one
+    """Send each packet at once: with Nagle's algorithm (RFC 896) a PUBLISH behind a PUBACK waits some 40 ms.
+
+    Raises:
+        ConnectionAbortedError: name or handshake took so long that nobody waits any more. A CONNECT
+            that is sent now would push off the connection that the hub has made since.
+    """
+    if not wanted.is_set():
+        raise ConnectionAbortedError
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
@@ -50,7 +58,6 @@ def _make_client(profile: Profile) -> paho.Client:
     client.max_inflight_messages_set(profile.window + 4)  # the window is ours; the rest is for status and health
     client.max_queued_messages_set(profile.window + 8)
     client.connect_timeout = CONNECT_TIMEOUT_S / 2
-    client.on_socket_open = _undelayed
     if profile.tls is not None:
         client.tls_set_context(profile.tls)
     if profile.username is not None:
@@ -126,6 +133,9 @@ async def _open(client: paho.Client, profile: Profile, link: Link, pump: Pump) -
             ),
         }
     loop = asyncio.get_running_loop()
+    wanted = threading.Event()
+    wanted.set()
+    client.on_socket_open = lambda _c, _u, connection: _opened(wanted, connection)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             opening = partial(client.connect, profile.host, profile.port, keepalive=profile.keepalive_s, **extra)
@@ -137,6 +147,8 @@ async def _open(client: paho.Client, profile: Profile, link: Link, pump: Pump) -
         raise DeliveryError(f"the broker did not answer within {CONNECT_TIMEOUT_S:g} s") from None
     except (OSError, ValueError) as error:  # ValueError: paho's word for a closed socket
         raise DeliveryError(f"the broker cannot be reached: {type(error).__name__}: {error}") from error
+    finally:
+        wanted.clear()
     if reason.is_failure:
         raise RefusedError(
             f"the broker refused the connection: {reason}", hint="check the hub's certificate, id and the broker's ACL"
