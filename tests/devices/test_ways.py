@@ -48,7 +48,7 @@ def test_a_device_with_a_chip_of_its_own_needs_no_word() -> None:
 @pytest.mark.parametrize(
     ("device", "driver", "hint"),
     [
-        (_device(), _LINE, "give usb, serial_number or path"),
+        (_device(), _LINE, "give a port or usb"),
         (_device(address=_ADDRESS), _LINE, "give port or usb instead of address"),
         (_device(port="/dev/ttyAMA0"), _BLE, "devices scan"),
         (_device(), _BLE, "devices scan"),
