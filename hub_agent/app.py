@@ -57,7 +57,7 @@ async def running(
         parts = Parts(build, outbox, book, outputs)
         await parts.restore()
         ways = await stack.enter_async_context(open_ways(config, clock, parts.reporter.radio, outbox))
-        runners = [runner for device in config.devices if (runner := parts.runner(device, ways)) is not None]
+        runners = [runner for device in config.devices if (runner := parts.sources.runner(device, ways)) is not None]
         progress = Progress(clock)
         sinks = await stack.enter_async_context(asyncio.TaskGroup())
         intake_task = sinks.create_task(parts.intake.run(partial(progress.show, "intake")), name="intake")
@@ -73,7 +73,7 @@ async def running(
         progress.expect("uplink", _UPLINK_S)
         async with asyncio.TaskGroup() as sources:
             running_sources = [sources.create_task(ways.run(), name="radio")]
-            running_sources += [sources.create_task(parts.keep(runner), name=runner.name) for runner in runners]
+            running_sources += [sources.create_task(parts.sources.keep(runner), name=runner.name) for runner in runners]
             notify("READY=1")
             parts.started()
             try:

@@ -72,6 +72,7 @@ class Reporter:
 
     Attributes:
         taker: the intake; the wiring sets it once, since the intake itself is made with callbacks of this object.
+        security_events: how many messages and devices came, since the start, that should not have come.
     """
 
     taker: Taker
@@ -81,6 +82,7 @@ class Reporter:
         self._gaps = gaps
         self._clock_watch = ClockWatch()
         self._clock = clock
+        self.security_events = 0
 
     def technical(self, code: str, fields: Mapping[str, Any]) -> None:
         """Tell the NOC's technicians something that is no alarm."""
@@ -143,6 +145,7 @@ class Reporter:
         _log.warning("radio_event", code=code)
         self.technical(code, fields)
         if code == "serial_changed":
+            self.security_events += 1
             self.alarm("security", active=True)
 
     # --- delivery -----------------------------------------------------------------------------------------------------
@@ -184,6 +187,7 @@ class Reporter:
             StorageError: it could not be stored.
         """
         _log.warning("security_event", code=event.code)
+        self.security_events += event.times
         fields = {
             "code": event.code,
             "kids": list(event.kids),

@@ -62,6 +62,7 @@ class DeviceState:
         readings: emitted since the start.
         rejected: frames that no decoder accepted.
         connections: how often it connected.
+        drops: how often the link was lost before the session was finished.
         last_reading_s: monotonic time of the last reading.
         rssi_dbm: signal strength, where there is one.
         battery_percent: the newest that it told, where it does.
@@ -74,6 +75,7 @@ class DeviceState:
     readings: int = 0
     rejected: int = 0
     connections: int = 0
+    drops: int = 0
     last_reading_s: float | None = None
     rssi_dbm: int | None = None
     battery_percent: int | None = None
@@ -158,6 +160,7 @@ class Runner:
     def _lost(self, why: str) -> None:
         if self.state.state == "connected":
             self._change("waiting", why)
+            self.state.drops += why != "finished"
             self._outlet.connection(self.name, False, why)
         self.state.why = why
 

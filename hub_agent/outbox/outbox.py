@@ -20,6 +20,7 @@ from hub_agent.errors import DamagedError, StorageError
 from hub_agent.model import Reading, ReadingClass
 from hub_agent.outbox import recovery
 from hub_agent.outbox.box import LocalBox
+from hub_agent.outbox.card import Card
 from hub_agent.outbox.failures import named
 from hub_agent.outbox.hand import Hand
 from hub_agent.outbox.quota import Limits
@@ -63,6 +64,7 @@ class Outbox:
         self._box = box
         self._clock = clock
         self._hand = Hand("outbox")
+        self.card = Card(store.path, store.checked, clock)
         self._confirmed: list[tuple[int, int]] = []
         self._delivered: set[int] = set()
         self.recent = Recent()
@@ -89,11 +91,6 @@ class Outbox:
     def chain(self) -> bytes:
         """The digest of the newest batch: what the heartbeat shows, so that a clone cannot hide."""
         return self._writer.link
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes on disk."""
-        return self._store.size_bytes()
 
     @property
     def fill(self) -> float:
@@ -155,10 +152,11 @@ class Outbox:
         """Let the writer write, knowing what is confirmed; book what it did."""
         confirmed, self._confirmed = self._confirmed, []
         try:
-            written = await self.run(lambda _store: work(tuple(confirmed)))
+            written, took_s = await self.run(lambda _store: self.card.timed(lambda: work(tuple(confirmed))))
         except StorageError:
             self._confirmed = confirmed + self._confirmed
             raise
+        self.card.commits.add(took_s)
         self._book(written)
         self._settled(confirmed, written.deleted)
         return written

@@ -208,7 +208,7 @@ async def test_a_finished_session_closes_the_link_and_is_no_failure() -> None:
     await bench.runner.run()
     assert bench.device.trail == ["connected", "subscribed", "durable", "closed"]
     assert bench.links == [(True, ""), (False, "finished")]
-    assert bench.runner.state.state == "waiting"
+    assert (bench.runner.state.state, bench.runner.state.drops) == ("waiting", 0)
 
 
 # --- silence ----------------------------------------------------------------------------------------------------------
@@ -323,6 +323,7 @@ async def test_a_lost_link_is_told_with_its_reason() -> None:
     bench.device.gone()
     assert "unplugged" in await bench.fault(LinkError)
     assert bench.links == [(True, ""), (False, "unplugged")]
+    assert bench.runner.state.drops == 1
     assert (bench.runner.state.state, bench.runner.state.why) == ("waiting", "unplugged")
 
 
@@ -332,7 +333,7 @@ async def test_a_connection_that_never_was_is_no_loss() -> None:
     bench.device.refusal = LinkError("in use")
     await bench.fault(LinkError)
     assert bench.links == []
-    assert bench.runner.state.why == "in use"
+    assert (bench.runner.state.why, bench.runner.state.drops) == ("in use", 0)
 
 
 @virtual_time
