@@ -21,6 +21,8 @@ from hub_agent.commands.desk import Desk
 from hub_agent.commands.keys import command_keys
 from hub_agent.commands.verify import Context
 from hub_agent.config import Config
+from hub_agent.deaths import Deaths
+from hub_agent.devices.mark import Mark
 from hub_agent.devices.runner import DeviceState
 from hub_agent.forwarder import Forwarder
 from hub_agent.health import Health, Uplink
@@ -73,11 +75,12 @@ class Parts:
         outbox: open.
         book: not yet restored.
         outputs: show and sound the annunciator's signal.
+        mark: outlives the process.
     """
 
     _after: str  # what became of the life before; known when that is restored
 
-    def __init__(self, build: Builder, outbox: Outbox, book: AlarmBook, outputs: Sequence[Output]) -> None:
+    def __init__(self, build: Builder, outbox: Outbox, book: AlarmBook, outputs: Sequence[Output], mark: Mark) -> None:
         config, clock = build.config, build.clock
         self._build = build
         self._book = book
@@ -89,7 +92,8 @@ class Parts:
         self.reporter = Reporter(book, build.gaps(), clock)
         self.forwarder = self._make_forwarder()
         self.intake = self.reporter.taker = self._make_intake()
-        self.sources = Sources(build.registry, clock, self.reporter, self.intake.take)
+        self.deaths = Deaths(outbox, mark, clock, [device.name for device in config.devices])
+        self.sources = Sources(build.registry, clock, self.reporter, self.intake.take, mark, self.deaths)
         self._lag = Latency()
         self._backlog = BacklogWatch(outbox, self._uplink, clock, self.reporter.backlog)
         machine = Machine(config.hub.state_dir)
@@ -196,6 +200,7 @@ class Parts:
         if alarms is not None:
             self.intake.raise_now(self._book.restore(json.loads(alarms), self._build.clock.stamp()))
         await self._bar.restore()
+        await self.deaths.restore()
         await self._storage.restore(self._build.clock.monotonic_s())
         self.reporter.storage_found(self._build.damage, self._build.suspected, ledger_lost=self._bar.lost)
 

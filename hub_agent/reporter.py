@@ -124,6 +124,18 @@ class Reporter:
         _log.error("device_parked", device=device, why=why)
         self.technical("device_parked", {"device": device, "why": why})
 
+    def driver_stuck(self, device: str, deaths: int, *, parked: bool) -> None:
+        """A driver stopped the whole hub.
+
+        Args:
+            device: whose.
+            deaths: how often the process died of it, lately.
+            parked: the device is left alone from now on; else it is tried once more.
+        """
+        _log.error("driver_stuck", device=device, count=deaths, state="parked" if parked else "tried again")
+        self.technical("driver_stuck", {"device": device, "deaths": deaths, "parked": parked})
+        self.alarm("driver_stuck", device, active=parked)
+
     def rejected(self, device: str, reason: str, data: bytes) -> None:
         """A frame that no decoder accepted: kept for diagnosis, in the class that is shed first."""
         fields = {"device": device, "reason": reason, "bytes": data}

@@ -1,6 +1,9 @@
 """The devices of this hub: a runner for each, kept running until it is parked.
 
 Owns: who is parked, and that it is said. Never: talks to a device (its runner does), or stores a reading.
+
+Parked is until the next start: that tries every device again, but for one with whose driver the process died
+(:mod:`hub_agent.deaths`).
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,10 +12,12 @@ from typing import Protocol
 
 from hub_agent.clock import Clock
 from hub_agent.config import Device
+from hub_agent.deaths import Deaths
 from hub_agent.devices.link import Connector
+from hub_agent.devices.mark import Mark
 from hub_agent.devices.runner import DeviceState, Outlet, Runner
 from hub_agent.driver import Driver
-from hub_agent.errors import HubError
+from hub_agent.errors import HubError, StuckDriverError
 from hub_agent.model import Reading, Stamp
 from hub_agent.registry import Registry
 from hub_agent.reporter import Reporter
@@ -46,31 +51,42 @@ class Sources:
         clock: stamps.
         reporter: is told of everything that is not a reading.
         take: takes a reading; returns when it may be acknowledged.
+        mark: is told which device's driver is at work.
+        deaths: knows the devices that may not be fed; restored before the first runner is made.
 
     Attributes:
         states: what is known of each device, by alias, in the order of the configuration.
     """
 
-    def __init__(self, registry: Registry, clock: Clock, reporter: Reporter, take: Take) -> None:
+    def __init__(
+        self, registry: Registry, clock: Clock, reporter: Reporter, take: Take, mark: Mark, deaths: Deaths
+    ) -> None:
         self._registry = registry
         self._clock = clock
         self._reporter = reporter
         self._take = take
+        self._mark = mark
+        self._deaths = deaths
         self.states: dict[str, DeviceState] = {}
 
     def runner(self, device: Device, ways: Ways) -> Runner | None:
         """Make a device's runner; a device that cannot be run is parked, and said so."""
         clock, reporter = self._clock, self._reporter
         try:
+            self._deaths.check(device.name)
             driver = self._registry.driver(device.driver)
             connector = ways.connector(device, driver)
         except HubError as error:
             self.states[device.name] = DeviceState("parked", clock.monotonic_s(), why=str(error))
-            reporter.parked(device.name, str(error))
+            self._parked(device.name, error)
             return None
+        if self._deaths.last == device.name:
+            reporter.driver_stuck(device.name, self._deaths.of(device.name), parked=False)
+        else:
+            reporter.alarm("driver_stuck", device.name, active=False)
         take = partial(self._hear, repeats=driver.repeats)
         outlet = Outlet(take, reporter.rejected, reporter.device_event, reporter.connection)
-        runner = Runner(device.name, driver, device.options, connector, clock, outlet)
+        runner = Runner(device.name, driver, device.options, connector, clock, outlet, self._mark)
         self.states[device.name] = runner.state
         return runner
 
@@ -80,9 +96,14 @@ class Sources:
         def failed(error: BaseException) -> None:
             if isinstance(error, HubError) and error.retry == "never":
                 runner.park(str(error))
-                self._reporter.parked(runner.name, str(error))
+                self._parked(runner.name, error)
 
         await keep_running(runner.name, runner.run, clock=self._clock, cap_s=lambda: 10.0, on_failure=failed)
+
+    def _parked(self, device: str, error: HubError) -> None:
+        self._reporter.parked(device, str(error))
+        if isinstance(error, StuckDriverError):
+            self._reporter.driver_stuck(device, self._deaths.of(device), parked=True)
 
     async def _hear(self, device: str, reading: Reading, stamp: Stamp, *, repeats: bool) -> bool:
         if not reading.stored:
