@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,6 @@ class _Line:
     """A serial line on which something comes all the time; its own connector and connection."""
 
     clock: LoopClock
-    written: list[bytes] = field(default_factory=list)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator["_Line"]:
