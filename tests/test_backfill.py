@@ -76,6 +76,11 @@ class _Way:
         messages += [Message(_TOPICS.backlog, batch.envelope, retained=False, mid=1) for batch in batches]
         return self.noc.take(messages, self.clock.stamp().wall_ns // 1_000_000)
 
+    async def close(self) -> None:
+        """End both."""
+        await self.outbox.close()
+        self.store.close()
+
     def newest(self) -> list[tuple[str, str]]:
         """The NOC's newest values: (device, JSON number)."""
         db = sqlite3.connect(self.store.path)
@@ -95,7 +100,7 @@ async def test_a_backfill_never_displaces_the_newest_value(tmp_path: Path) -> No
     marked = [line(charted) for charted in outcome.charted]
     assert [('"stored":true' in text, '"late":true' in text) for text in marked] == [(False, False), (True, True)]
     assert way.book.alarms() == ()  # 84 % of this night is no alarm of now
-    await way.outbox.close()
+    await way.close()
 
 
 @virtual_time
@@ -108,7 +113,7 @@ async def test_what_waited_in_the_outbox_does_not_displace_it_either(tmp_path: P
     way.chart(way.committed[len(old) :])
     way.chart(old)  # fresh first: the backlog comes after
     assert way.newest() == [("oximeter", "98")]
-    await way.outbox.close()
+    await way.close()
 
 
 @virtual_time
@@ -119,4 +124,4 @@ async def test_a_record_that_is_sent_again_is_charted_once(tmp_path: Path) -> No
     outcome = way.chart(way.committed)
     assert [isinstance(charted.item, ReceivedReading) for charted in outcome.charted] == [True]
     assert way.intake.counts.repeated == 2
-    await way.outbox.close()
+    await way.close()

@@ -131,8 +131,8 @@ class _Bench:
             task.cancel()
 
     async def calm(self) -> None:
-        """Let everything run that can; the writer thread too."""
-        for _ in range(3):
+        """Let everything run that can; the writer thread too, as often as a full window may ask it."""
+        for _ in range(self.policy.window):
             await self.outbox.seen(bytes(16))
             await settle()
 

@@ -179,12 +179,12 @@ def test_no_systemd_is_no_fault(monkeypatch: pytest.MonkeyPatch, address: str | 
 
 @pytest.mark.parametrize(
     ("usec", "pid", "period_s"),
-    [(None, None, None), ("20000000", None, 10.0), ("20000000", str(os.getpid()), 10.0), ("20000000", "1", None)],
+    [(None, None, None), ("20000000", None, 10.0), ("20000000", "own", 10.0), ("20000000", "1", None)],
 )
 def test_the_watchdog_s_period_is_read(
     monkeypatch: pytest.MonkeyPatch, usec: str | None, pid: str | None, period_s: float | None
 ) -> None:
-    for name, value in (("WATCHDOG_USEC", usec), ("WATCHDOG_PID", pid)):
+    for name, value in (("WATCHDOG_USEC", usec), ("WATCHDOG_PID", str(os.getpid()) if pid == "own" else pid)):
         monkeypatch.delenv(name, raising=False)
         if value is not None:
             monkeypatch.setenv(name, value)
