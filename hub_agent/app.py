@@ -17,6 +17,7 @@ from hub_agent.alarms.annunciator import Output
 from hub_agent.builder import Builder
 from hub_agent.clock import Clock, SystemClock
 from hub_agent.config import Config
+from hub_agent.devices.mark import Mark
 from hub_agent.parts import Agent, OpenWays, Parts
 from hub_agent.registry import Registry
 from hub_agent.supervise import Progress, feed_watchdog, notify
@@ -35,6 +36,7 @@ async def running(
     *,
     clock: Clock | None = None,
     outputs: Sequence[Output] = (),
+    mark: Mark | None = None,
 ) -> AsyncIterator[Agent]:
     """Run a hub for as long as the context is open.
 
@@ -44,6 +46,7 @@ async def running(
         open_ways: opens the ways to devices, as an async context manager of :class:`Ways`.
         clock: the machine's, unless a test brings its own.
         outputs: show and sound the annunciator's signal.
+        mark: tells, and keeps for the next life, which device's driver is at work.
 
     Raises:
         HubError: a part could not be opened.
@@ -55,10 +58,10 @@ async def running(
         outbox = build.outbox()
         stack.push_async_callback(outbox.close)
         book = build.book()
-        parts = Parts(build, outbox, book, outputs)
+        parts = Parts(build, outbox, book, outputs, mark or Mark())
         await parts.restore()
         ways = await stack.enter_async_context(open_ways(config, clock, parts.reporter.radio, outbox))
-        runners = [runner for device in config.devices if (runner := parts.runner(device, ways)) is not None]
+        runners = [runner for device in config.devices if (runner := parts.sources.runner(device, ways)) is not None]
         progress = Progress(clock)
         sinks = await stack.enter_async_context(asyncio.TaskGroup())
         intake_task = sinks.create_task(parts.intake.run(partial(progress.show, "intake")), name="intake")
@@ -75,7 +78,7 @@ async def running(
         progress.expect("uplink", _UPLINK_S)
         async with asyncio.TaskGroup() as sources:
             running_sources = [sources.create_task(ways.run(), name="radio")]
-            running_sources += [sources.create_task(parts.keep(runner), name=runner.name) for runner in runners]
+            running_sources += [sources.create_task(parts.sources.keep(runner), name=runner.name) for runner in runners]
             notify("READY=1")
             parts.started()
             try:
@@ -86,5 +89,6 @@ async def running(
                     task.cancel()
         await parts.intake.drain()
         await parts.notes.write(ended=True)
+        await parts.deaths.forgive()
         for task in (*tasks, intake_task):
             task.cancel()

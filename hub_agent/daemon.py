@@ -4,6 +4,7 @@ Owns: the process: signals, logs, exit codes. Never: wires parts; ``app`` does.
 """
 
 import asyncio
+import faulthandler
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from hub_agent.alarms.annunciator import Output
 from hub_agent.alarms.outputs import Bell, Hook, Led
 from hub_agent.app import running
 from hub_agent.config import Config
+from hub_agent.devices.mark import NAME, Mark
 from hub_agent.devices.ways import opener
 from hub_agent.errors import ConfigError, HubError
 from hub_agent.registry import load_drivers
@@ -78,9 +80,10 @@ async def _run(config: Config) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    outputs = outputs_of(config)
+    faulthandler.enable()  # what the watchdog ends says where it was: files, lines, functions, no value
+    outputs, mark = outputs_of(config), Mark(config.hub.runtime_dir / NAME)
     async with (
-        running(config, load_drivers(), opener(_bluez), outputs=outputs) as agent,
+        running(config, load_drivers(), opener(_bluez), outputs=outputs, mark=mark) as agent,
         control.serving(config.hub.runtime_dir, agent.health.snapshot),
     ):
         async with asyncio.TaskGroup() as waiting:

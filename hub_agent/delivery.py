@@ -57,6 +57,7 @@ class Figures:
     Attributes:
         latency: by class: received by the hub → confirmed by the NOC, of batches that were sent while fresh.
         published: received → handed to the broker, the same batches.
+        round_trip: a batch's PUBLISH → its PUBACK, since the last whole heartbeat.
         confirmed: items confirmed.
         confirmed_readings: those of them that are readings: all but class alarm, which holds events only.
         resent: batches sent more than once.
@@ -65,6 +66,7 @@ class Figures:
 
     latency: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
     published: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})
+    round_trip: Latency = field(default_factory=Latency)
     confirmed: int = 0
     confirmed_readings: int = 0
     resent: int = 0

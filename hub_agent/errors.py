@@ -52,6 +52,10 @@ class DriverError(HubError):
     retry = "never"
 
 
+class StuckDriverError(DriverError):
+    """A driver computed so long, again and again, that the whole hub stood still: its device is parked."""
+
+
 class LinkError(HubError):
     """The way to a device is gone or refused: unplugged, out of range, connect failed."""
 

@@ -195,10 +195,12 @@ class Forwarder:
 
     def _answered(self, key: int, future: "asyncio.Future[Any]") -> None:
         """Book a PUBACK. Runs on the event loop."""
-        self._pubacks.pop(future, None)
+        published_s = self._pubacks.pop(future, None)
         if future.cancelled() or future.exception() is not None:
             return  # the link is gone; what was not acknowledged goes again on the next one
         reason, now_s = future.result(), self._clock.monotonic_s()
+        if published_s is not None:
+            self.figures.round_trip.add(now_s - published_s)
         self._wake.set()
         if reason is not None and reason.value == _PACKET_TOO_LARGE:
             self.lanes.acknowledged(key, now_s)

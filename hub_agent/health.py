@@ -6,7 +6,7 @@ Never: lets a vital sign, a device's name or identity, or a patient's into what 
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
@@ -17,6 +17,7 @@ from hub_agent.clock import Clock
 from hub_agent.devices.runner import DeviceState
 from hub_agent.forwarder import Forwarder
 from hub_agent.intake import Intake
+from hub_agent.latency import Latency
 from hub_agent.machine import Machine
 from hub_agent.model import ReadingClass
 from hub_agent.outbox.outbox import Outbox
@@ -95,6 +96,8 @@ class Health:
         uplink: the way to the broker.
         oldest_s: by class, how long the oldest unconfirmed batch has waited; kept up to date by its owner.
         machine: what the hub runs on, and what goes to its card.
+        lag: how late the event loop was, since the last whole heartbeat.
+        security_events: counts them, since the start.
     """
 
     def __init__(
@@ -110,6 +113,8 @@ class Health:
         uplink: Uplink,
         oldest_s: Mapping[ReadingClass, float],
         machine: Machine,
+        lag: Latency,
+        security_events: Callable[[], int],
     ) -> None:
         self._hub_id = hub_id
         self._session = session
@@ -122,6 +127,8 @@ class Health:
         self._uplink = uplink
         self._oldest_s = oldest_s
         self._machine = machine
+        self._lag = lag
+        self._security_events = security_events
         self._beats = 0
         self._brief = 0
         self._news: object = None
@@ -141,6 +148,8 @@ class Health:
         else:
             self._brief, self._news = 0, news
             shown = self._whole(snapshot)
+            for lately in (self._lag, self._forwarder.figures.round_trip, self._outbox.card.commits):
+                lately.clear()
         return _json({"v": 1, "hub": self._hub_id, "seq": self._beats, **shown})
 
     def _in_brief(self, snapshot: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,7 +189,7 @@ class Health:
                 "repeated": self._intake.counts.repeated,
             },
             "storage": {
-                "bytes": self._outbox.size_bytes,
+                **self._outbox.card.figures(),
                 "fill": round(self._outbox.fill, 3),
                 "journal": self._outbox.journal.hex(),
                 "last_seq": self._outbox.last_seq,
@@ -189,7 +198,8 @@ class Health:
             },
             "devices": {name: _device(state, now_s) for name, state in self._devices.items()},
             "alarms": _alarms(self._book),
-            "process": self._machine.process(),
+            "security_events": self._security_events(),
+            "process": {**self._machine.process(), "loop_lag_s": self._lag.spread()},
             "host": self._machine.host(),
         }
 
@@ -200,6 +210,7 @@ class Health:
             "for_s": round(now_s - (self._uplink.down_s if up is None else up), 1),
             "connects": self._uplink.connects,
             "why": self._uplink.why,
+            "round_trip_s": self._forwarder.figures.round_trip.spread(),
         }
 
     def _delivery(self, now_s: float) -> dict[str, Any]:
@@ -249,6 +260,7 @@ def _device(state: DeviceState, now_s: float) -> dict[str, Any]:
         "last_reading_age_s": age_s,
         "rejected": state.rejected,
         "connections": state.connections,
+        "drops": state.drops,
         "rssi_dbm": state.rssi_dbm,
         "battery_percent": state.battery_percent,
         "why": state.why,

@@ -12,6 +12,7 @@ from typing import Final
 
 from hub_agent import gaps
 from hub_agent.clock import Clock, Floor
+from hub_agent.latency import Latency
 from hub_agent.machine import Wear
 from hub_agent.model import Stamp
 from hub_agent.outbox import ledger
@@ -94,6 +95,7 @@ async def keep_house(
     notes: Notes,
     turn: Callable[[Stamp], None],
     watches: Sequence[Callable[[], Awaitable[None]]],
+    lag: Latency,
 ) -> None:
     """Turn for ever.
 
@@ -104,6 +106,7 @@ async def keep_house(
         notes: written at once and each minute.
         turn: is told each second.
         watches: look at storage and backlog, each second, one after the other.
+        lag: is told how late each turn is: how long somebody else held the event loop when it was due.
     """
     settled_s = float("-inf")  # at once: a life that is cut in its first minute must not pass for one that ended well
     while True:
@@ -115,4 +118,6 @@ async def keep_house(
             await outbox.settle()
             await notes.write()
             await outbox.run(partial(_prune, now=floor.now()))
+        due_s = clock.monotonic_s() + TURN_S
         await asyncio.sleep(TURN_S)
+        lag.add(clock.monotonic_s() - due_s)

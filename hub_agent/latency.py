@@ -1,4 +1,4 @@
-"""How long readings took, as a histogram that is small and exact to five percent.
+"""How long something took, as a histogram that is small and exact to five percent.
 
 Owns: the buckets. Never: reads a clock or forgets by itself.
 """
@@ -48,3 +48,16 @@ class Latency:
             name: None if value is None else round(value, 4)
             for name, value in (("p50", self.quantile(0.5)), ("p95", self.quantile(0.95)), ("p99", self.quantile(0.99)))
         }
+
+    def spread(self) -> dict[str, float | None]:
+        """Give p50, p95 and the longest in seconds, rounded to a tenth of a millisecond; None where nothing was."""
+        longest_s = self.max_s if self.count else None
+        return {
+            name: None if value is None else round(value, 4)
+            for name, value in (("p50", self.quantile(0.5)), ("p95", self.quantile(0.95)), ("max", longest_s))
+        }
+
+    def clear(self) -> None:
+        """Begin anew, for figures of the last minute rather than of a life."""
+        self._buckets.clear()
+        self.count, self.max_s = 0, 0.0

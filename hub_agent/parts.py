@@ -7,8 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from hub_agent import mqtt
 from hub_agent.alarms.alarm import AlarmEvent
@@ -20,44 +19,28 @@ from hub_agent.clock import Clock
 from hub_agent.commands.desk import Desk
 from hub_agent.commands.keys import command_keys
 from hub_agent.commands.verify import Context
-from hub_agent.config import Config, Device
-from hub_agent.devices.link import Connector
-from hub_agent.devices.runner import DeviceState, Outlet, Runner
-from hub_agent.driver import Driver
-from hub_agent.errors import HubError
+from hub_agent.config import Config
+from hub_agent.deaths import Deaths
+from hub_agent.devices.mark import Mark
+from hub_agent.devices.runner import DeviceState
 from hub_agent.forwarder import Forwarder
 from hub_agent.health import Health, Uplink
 from hub_agent.housekeeping import Notes, keep_house
 from hub_agent.intake import COMMIT_S, STATE, Intake
+from hub_agent.latency import Latency
 from hub_agent.logs import get_logger
 from hub_agent.machine import Machine
-from hub_agent.model import Reading, ReadingClass, Stamp
+from hub_agent.model import ReadingClass
 from hub_agent.orders import Orders
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.ledger import CommandLedger
 from hub_agent.outbox.outbox import Outbox
 from hub_agent.reporter import Reporter, to_wire
+from hub_agent.sources import Sources, Ways
 from hub_agent.storage import ReplayBar, Salvager, StorageWatch
-from hub_agent.supervise import keep_running
 from hub_agent.uplink import BrokerSession
 
 _log = get_logger("hub")
-
-
-class Ways(Protocol):
-    """How devices are reached: real radios and ports, or virtual ones."""
-
-    def connector(self, device: Device, driver: Driver) -> Connector:
-        """Give the way to a configured device.
-
-        Raises:
-            ConfigError: the device cannot be reached in the way its driver needs.
-        """
-        ...
-
-    async def run(self) -> None:
-        """Keep the shared parts (the scanner) going; returns when there are none."""
-        ...
 
 
 OnRadioEvent = Callable[[str, Mapping[str, Any]], None]
@@ -91,39 +74,30 @@ class Parts:
         outbox: open.
         book: not yet restored.
         outputs: show and sound the annunciator's signal.
+        mark: outlives the process.
     """
 
     _after: str  # what became of the life before; known when that is restored
 
-    def __init__(self, build: Builder, outbox: Outbox, book: AlarmBook, outputs: Sequence[Output]) -> None:
+    def __init__(self, build: Builder, outbox: Outbox, book: AlarmBook, outputs: Sequence[Output], mark: Mark) -> None:
         config, clock = build.config, build.clock
         self._build = build
         self._book = book
         self._outbox = outbox
         self._uplink = Uplink(down_s=clock.monotonic_s())
-        self.devices: dict[str, DeviceState] = {}
         self._annunciator = Annunciator(
             outputs, unmonitored_after_s=config.annunciator.unmonitored_after_s, at_ns=clock.stamp().monotonic_ns
         )
         self.reporter = Reporter(book, build.gaps(), clock)
         self.forwarder = self._make_forwarder()
         self.intake = self.reporter.taker = self._make_intake()
+        self.deaths = Deaths(outbox, mark, clock, [device.name for device in config.devices])
+        self.sources = Sources(build.registry, clock, self.reporter, self.intake.take, mark, self.deaths)
+        self._lag = Latency()
         self._backlog = BacklogWatch(outbox, self._uplink, clock, self.reporter.backlog)
         machine = Machine(config.hub.state_dir)
         self.notes = Notes(outbox, build.floor, clock, machine.wear)
-        self.health = Health(
-            config.hub.id,
-            build.session,
-            clock,
-            outbox,
-            self.forwarder,
-            self.intake,
-            self.devices,
-            book,
-            self._uplink,
-            self._backlog.oldest_s,
-            machine,
-        )
+        self.health = self._make_health(machine)
         self.orders = Orders(
             book, clock, self.intake.raise_now, self.intake.keep_state, self.health.snapshot, build.restart.set
         )
@@ -142,8 +116,25 @@ class Parts:
             self._uplink,
             self.health,
             build.session,
-            self.devices,
+            self.sources.states,
             build.restart,
+        )
+
+    def _make_health(self, machine: Machine) -> Health:
+        return Health(
+            self._build.config.hub.id,
+            self._build.session,
+            self._build.clock,
+            self._outbox,
+            self.forwarder,
+            self.intake,
+            self.sources.states,
+            self._book,
+            self._uplink,
+            self._backlog.oldest_s,
+            machine,
+            self._lag,
+            lambda: self.reporter.security_events,
         )
 
     def _make_forwarder(self) -> Forwarder:
@@ -206,6 +197,7 @@ class Parts:
             self.reporter.hub_was_off(alive)
         self.reporter.alarms_kept(await self._outbox.state(STATE))
         await self._bar.restore()
+        await self.deaths.restore()
         await self._storage.restore(self._build.clock.monotonic_s())
         self.reporter.storage_found(self._build.damage, self._build.suspected, ledger_lost=self._bar.lost)
 
@@ -234,7 +226,8 @@ class Parts:
     async def keep_house(self) -> None:
         """Do what must be done now and then, for ever."""
         watches = self._storage.turn, self._backlog.turn
-        await keep_house(self._outbox, self._build.floor, self._build.clock, self.notes, self.reporter.turn, watches)
+        build = self._build
+        await keep_house(self._outbox, build.floor, build.clock, self.notes, self.reporter.turn, watches, self._lag)
 
     async def keep_showing(self) -> None:
         """Show how the alarms stand, each second and for ever: also what waits for a card that takes its time."""
@@ -250,37 +243,6 @@ class Parts:
         """Bring what can be saved of damaged outboxes to the NOC; returns when that is done."""
         build = self._build
         await Salvager(self._outbox, self.forwarder, build.clock, build.salvage).run(build.set_aside)
-
-    def runner(self, device: Device, ways: Ways) -> Runner | None:
-        """Make a device's runner; a device that cannot be run is parked, and said so."""
-        clock, reporter = self._build.clock, self.reporter
-        try:
-            driver = self._build.registry.driver(device.driver)
-            connector = ways.connector(device, driver)
-        except HubError as error:
-            self.devices[device.name] = DeviceState("parked", clock.monotonic_s(), why=str(error))
-            reporter.parked(device.name, str(error))
-            return None
-        take = partial(self._take, repeats=driver.repeats)
-        outlet = Outlet(take, reporter.rejected, reporter.device_event, reporter.connection)
-        runner = Runner(device.name, driver, device.options, connector, clock, outlet)
-        self.devices[device.name] = runner.state
-        return runner
-
-    async def keep(self, runner: Runner) -> None:
-        """Keep one device running until it is parked."""
-
-        def failed(error: BaseException) -> None:
-            if isinstance(error, HubError) and error.retry == "never":
-                runner.park(str(error))
-                self.reporter.parked(runner.name, str(error))
-
-        await keep_running(runner.name, runner.run, clock=self._build.clock, cap_s=lambda: 10.0, on_failure=failed)
-
-    async def _take(self, device: str, reading: Reading, stamp: Stamp, *, repeats: bool) -> bool:
-        if not reading.stored:
-            self.reporter.heard(device, stamp)
-        return await self.intake.take(device, reading, stamp, repeats=repeats)
 
     async def _command(self, message: mqtt.Message) -> None:
         await self._bar.close()

@@ -74,6 +74,7 @@ class Reporter:
 
     Attributes:
         taker: the intake; the wiring sets it once, since the intake itself is made with callbacks of this object.
+        security_events: how many messages and devices came, since the start, that should not have come.
     """
 
     taker: Taker
@@ -83,6 +84,7 @@ class Reporter:
         self._gaps = gaps
         self._clock_watch = ClockWatch()
         self._clock = clock
+        self.security_events = 0
 
     def technical(self, code: str, fields: Mapping[str, Any]) -> None:
         """Tell the NOC's technicians something that is no alarm."""
@@ -142,6 +144,18 @@ class Reporter:
         _log.error("device_parked", device=device, why=why)
         self.technical("device_parked", {"device": device, "why": why})
 
+    def driver_stuck(self, device: str, deaths: int, *, parked: bool) -> None:
+        """A driver stopped the whole hub.
+
+        Args:
+            device: whose.
+            deaths: how often the process died of it, lately.
+            parked: the device is left alone from now on; else it is tried once more.
+        """
+        _log.error("driver_stuck", device=device, count=deaths, state="parked" if parked else "tried again")
+        self.technical("driver_stuck", {"device": device, "deaths": deaths, "parked": parked})
+        self.alarm("driver_stuck", device, active=parked)
+
     def rejected(self, device: str, reason: str, data: bytes) -> None:
         """A frame that no decoder accepted: kept for diagnosis, in the class that is shed first."""
         fields = {"device": device, "reason": reason, "bytes": data}
@@ -163,6 +177,7 @@ class Reporter:
         _log.warning("radio_event", code=code)
         self.technical(code, fields)
         if code == "serial_changed":
+            self.security_events += 1
             self.alarm("security", active=True)
 
     # --- delivery -----------------------------------------------------------------------------------------------------
@@ -204,6 +219,7 @@ class Reporter:
             StorageError: it could not be stored.
         """
         _log.warning("security_event", code=event.code)
+        self.security_events += event.times
         fields = {
             "code": event.code,
             "kids": list(event.kids),

@@ -4,11 +4,24 @@ Owns: wording and layout. Never: asks the hub, or judges.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
+
+_CHECKS: Final = {
+    "ok": "checked and sound",
+    "unfinished": "sound as far as there was time to check",
+    "damaged": "DAMAGED and replaced: look at the card",
+    "none": "new",
+}
 
 
 def _seconds(value: float | None) -> str:
     return "never" if value is None else f"{value:.1f} s ago"
+
+
+def _lately(name: str, seconds: Mapping[str, float | None], *quantiles: str) -> str:
+    """Spell figures of the last minute; empty where there are none."""
+    known = [f"{one} {value * 1e3:.0f} ms" for one in quantiles if (value := seconds[one]) is not None]
+    return f"{name} {', '.join(known)}" if known else ""
 
 
 def lines(state: Mapping[str, Any]) -> Iterator[str]:
@@ -31,8 +44,17 @@ def lines(state: Mapping[str, Any]) -> Iterator[str]:
     written = storage["written_today_bytes"]
     today = "" if written is None else f", {written / 2**20:.1f} MiB written today"
     yield f"storage   {storage['bytes'] / 2**20:.1f} MiB, {storage['last_seq']} batches so far{today}"
+    yield f"          write-ahead log {storage['wal_bytes'] / 2**10:.0f} KiB; at the start {_CHECKS[storage['check']]}"
+    recent = (
+        _lately("broker", uplink["round_trip_s"], "p50", "p95"),
+        _lately("commit", storage["commit_s"], "p95", "max"),
+        _lately("loop late", state["process"]["loop_lag_s"], "p95", "max"),
+    )
+    yield "lately    " + ("; ".join(filter(None, recent)) or "nothing measured yet")
     yield "host      " + ", ".join(_host(state["host"]))
     alarms = state["alarms"]["by_priority"]
+    if state["security_events"]:
+        yield f"security  {state['security_events']} messages or devices since the start that should not have come"
     yield "alarms    " + (", ".join(f"{n} {name}" for name, n in alarms.items() if n) or "none")
     for name, device in state["devices"].items():
         battery = "" if device["battery_percent"] is None else f", battery {device['battery_percent']} %"

@@ -21,6 +21,7 @@ _log = get_logger("supervise")
 
 SLOWLY_S: Final = 30.0
 """The shortest cap for what gets worse by hammering."""
+_LATE_S: Final = 0.5
 
 
 async def keep_running(
@@ -119,7 +120,7 @@ class Progress:
 
 async def feed_watchdog(progress: Progress) -> None:
     """Tell systemd "alive" while every expected part makes progress; fall silent when one does not."""
-    period_s = watchdog_period_s()
+    period_s = min(watchdog_period_s() or 5.0, 5.0)
     reported: set[str] = set()
     while True:
         stuck = set(progress.stuck())
@@ -128,4 +129,7 @@ async def feed_watchdog(progress: Progress) -> None:
         reported = stuck
         if not stuck:
             notify("WATCHDOG=1")
-        await asyncio.sleep(min(period_s or 5.0, 5.0))
+        due_s = progress.clock.monotonic_s() + period_s
+        await asyncio.sleep(period_s)
+        if progress.clock.monotonic_s() - due_s > _LATE_S:  # nobody had a turn: let them take it before they are judged
+            await asyncio.sleep(_LATE_S)

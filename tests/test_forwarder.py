@@ -186,6 +186,22 @@ async def test_a_puback_deletes_nothing_and_the_noc_s_word_does(tmp_path: Path) 
 
 
 @virtual_time
+async def test_the_round_trip_is_that_of_a_batch_s_puback_alone(tmp_path: Path) -> None:
+    async with _bench(tmp_path) as bench:
+        await bench.commit()
+        async with bench.connected(_Link(reason=None)) as link:
+            link.answers[0].set_result(_reason(_SUCCESS))  # of the epoch's record
+            await asyncio.sleep(0.25)
+            link.answers[1].set_result(_reason(_REFUSED))  # a no is an answer
+            await bench.calm()
+            assert bench.forwarder.figures.round_trip.spread() == {"p50": 0.25, "p95": 0.25, "max": 0.25}
+            await asyncio.sleep(2)
+            link.lose("gone")  # with an answer owed
+        assert len(link.answers) > 2
+        assert bench.forwarder.figures.round_trip.count == 1
+
+
+@virtual_time
 async def test_where_the_noc_cannot_confirm_the_broker_s_word_does(tmp_path: Path) -> None:
     async with _bench(tmp_path, Policy(confirm="broker")) as bench:
         await bench.commit(3)

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import pytest
+
 from hub_agent.delivery import Policy
 from hub_agent.devices.runner import DeviceState
 from hub_agent.forwarder import Forwarder
-from hub_agent.health import EDGES_S, RELEASE, Health, Uplink, status
+from hub_agent.health import BRIEF_BEATS, EDGES_S, RELEASE, Health, Uplink, status
+from hub_agent.latency import Latency
 from hub_agent.machine import Machine
 from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.status_screen import lines
@@ -27,6 +30,7 @@ def _health(
     uplink: Uplink,
     oldest_s: Mapping[ReadingClass, float] = MappingProxyType({}),
     machine: Machine | None = None,
+    lag: Latency | None = None,
 ) -> Health:
     forwarder = Forwarder(
         room.outbox,
@@ -49,6 +53,8 @@ def _health(
         uplink,
         oldest_s,
         machine or Machine(Path("/")),
+        lag or Latency(),
+        lambda: 2,
     )
 
 
@@ -84,7 +90,8 @@ async def test_a_beat_counts_and_carries_all_that_the_noc_compares(tmp_path: Pat
     assert (first["seq"], second["seq"]) == (1, 2)
     waiting = {"batches": 1, "items": 1, "numbers": 1, "oldest_s": 1.5}
     assert second["delivery"] == {"waiting": {"continuous": waiting}}
-    assert second["storage"].keys() == first["storage"].keys() - {"written_today_bytes"}
+    assert second["storage"].keys() == {"bytes", "fill", "journal", "last_seq", "chain"}
+    assert len(json.dumps(second, separators=(",", ":"))) < 500
     assert (first["hub"], first["release"], first["clock"]) == (HUB, RELEASE, "synced")
     assert first["storage"]["journal"] == room.outbox.journal.hex()
     assert (first["storage"]["last_seq"], first["storage"]["chain"]) == (1, room.outbox.chain.hex())
@@ -92,10 +99,14 @@ async def test_a_beat_counts_and_carries_all_that_the_noc_compares(tmp_path: Pat
     assert first["delivery"]["waiting"]["alarm"]["oldest_s"] is None
     assert first["storage"]["written_today_bytes"] == 4096
     assert (first["host"]["temperature_c"], first["host"]["under_voltage"]) == (51.5, False)
-    assert first["uplink"] == {"up": True, "for_s": 1.0, "connects": 1, "why": ""}
+    nothing = {"p50": None, "p95": None, "max": None}
+    assert first["uplink"] == {"up": True, "for_s": 1.0, "connects": 1, "why": "", "round_trip_s": nothing}
     assert [device["for_s"] for device in first["devices"]] == [5.0]
     assert first["intake"] == {"received": 1, "stored": 1, "repeated": 0}
-    assert first["process"].keys() == {"rss_bytes", "descriptors", "threads", "tasks", "cpu_s"}
+    assert first["security_events"] == 2
+    assert (first["storage"]["check"], first["storage"]["check_age_s"]) == ("none", 0.0)
+    assert 0 < first["storage"]["wal_bytes"] < first["storage"]["bytes"]
+    assert first["process"].keys() == {"rss_bytes", "descriptors", "threads", "tasks", "cpu_s", "loop_lag_s"}
     assert first["process"]["tasks"] >= 1
 
 
@@ -120,6 +131,30 @@ async def test_a_beat_is_whole_once_a_minute_and_when_there_is_news(tmp_path: Pa
         assert [whole(), whole()] == [True, False]
         (tmp_path / SAGGED).write_text("1\n", encoding="ascii")
         assert [whole(), whole()] == [True, False]
+
+
+@virtual_time
+async def test_what_is_slow_is_told_of_the_time_since_the_last_whole_beat(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room:
+        lag = Latency()
+        health = _health(room, {}, Uplink(room.clock.monotonic_s()), lag=lag)
+        trips = health._forwarder.figures.round_trip
+        health.beat()
+        for slow_s in (0.004, 0.004, 0.9):
+            lag.add(slow_s)
+            trips.add(10 * slow_s)
+        await room.outbox.save("some", b"state")
+        for _ in range(BRIEF_BEATS):
+            health.beat()
+        for _ in range(2):  # to look changes nothing
+            state = health.snapshot()
+            assert state["process"]["loop_lag_s"] == pytest.approx({"p50": 0.004, "p95": 0.9, "max": 0.9}, rel=0.05)
+            assert state["uplink"]["round_trip_s"] == pytest.approx({"p50": 0.04, "p95": 9.0, "max": 9.0}, rel=0.05)
+            assert state["storage"]["commit_s"] == {"p50": 0.0, "p95": 0.0, "max": 0.0}
+        assert json.loads(health.beat())["process"]["loop_lag_s"]["max"] == 0.9
+        state = health.snapshot()
+    for figures in (state["process"]["loop_lag_s"], state["uplink"]["round_trip_s"], state["storage"]["commit_s"]):
+        assert set(figures.values()) == {None}
 
 
 @virtual_time
@@ -164,6 +199,8 @@ async def test_the_screen_shows_good_and_bad_days(tmp_path: Path) -> None:
         health._forwarder.figures.latency[ReadingClass.ALARM].add(0.25)
         health._forwarder.figures.last_confirmed_s = now_s - 1
         await room.outbox.commit({ReadingClass.CONTINUOUS: [ReceivedReading("o", spo2(97), room.clock.stamp(), "")]})
+        health._forwarder.figures.round_trip.add(0.08)
+        health._lag.add(1.5)
         good = "\n".join(lines(health.snapshot()))
     assert "DOWN (not yet connected) for 90 s; last confirmation never" in bad
     assert "cuff: parked (driver 'x' raised ValueError), 0 readings, last never" in bad
@@ -174,5 +211,9 @@ async def test_the_screen_shows_good_and_bad_days(tmp_path: Path) -> None:
     assert "52 °C, 598 MiB memory free" in bad
     assert "0.0 MiB written today" in bad
     assert "alarms    1 high" in bad
+    assert re.search(r"write-ahead log [1-9]\d* KiB; at the start new", bad)
+    assert "security  2 messages or devices" in bad
+    assert "lately    nothing measured yet" in bad
+    assert "lately    broker p50 80 ms, p95 80 ms; commit p95 0 ms, max 0 ms; loop late p95 1500 ms" in good
     assert "connected for 0 s; last confirmation 1.0 s ago" in good
     assert "alarm: p50 250 ms, p99 250 ms" in good

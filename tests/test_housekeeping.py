@@ -4,11 +4,14 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from hub_agent.clock import Floor
 from hub_agent.housekeeping import Notes, keep_house
+from hub_agent.latency import Latency
 from hub_agent.machine import Wear
 from tests.rooms import Room, a_room
-from tests.virtual import LoopClock, virtual_time
+from tests.virtual import LoopClock, hold, virtual_time
 
 
 def _notes(room: Room, wear: Wear | None = None) -> Notes:
@@ -43,7 +46,7 @@ async def test_a_life_that_is_cut_at_once_is_not_taken_for_one_that_ended(tmp_pa
         await asyncio.sleep(5)
         with suppress(TimeoutError):
             async with asyncio.timeout(2):
-                await keep_house(room.outbox, Floor(clock), clock, notes, lambda _stamp: None, ())
+                await keep_house(room.outbox, Floor(clock), clock, notes, lambda _stamp: None, (), Latency())
         assert (await notes.read())[1] == "cut"
 
 
@@ -59,3 +62,16 @@ async def test_the_day_and_the_floor_go_on_where_they_were(tmp_path: Path) -> No
         await Notes(room.outbox, floor, clock, wear).read()
         assert wear.today_bytes(clock.stamp()) == 705
         assert round(floor.now().timestamp() * 1e9) >= ahead_ns
+
+
+@virtual_time
+async def test_a_turn_that_comes_late_tells_by_how_much_the_loop_lagged(tmp_path: Path) -> None:
+    clock, lag = LoopClock(), Latency()
+    async with a_room(tmp_path / "o.db", clock) as room:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(10.5):
+                asyncio.get_running_loop().call_later(4.9, hold, 2.0)
+                await keep_house(room.outbox, Floor(clock), clock, _notes(room), lambda _stamp: None, (), lag)
+    assert lag.count == 8  # two of ten turns were swallowed
+    assert lag.quantile(0.5) == pytest.approx(0.0, abs=2e-6)
+    assert lag.max_s == pytest.approx(1.9)

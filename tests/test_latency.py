@@ -42,3 +42,12 @@ def test_nothing_has_no_quantile() -> None:
 def test_no_time_at_all_counts_as_none(seconds: float) -> None:
     latency = _of([seconds])
     assert (latency.count, latency.max_s, latency.quantile(0.5)) == (1, 0.0, 0.0)
+
+
+def test_the_spread_is_of_what_came_since_it_was_cleared() -> None:
+    latency = _of([0.1] * 19 + [7.0])
+    assert latency.spread() == pytest.approx({"p50": 0.1, "p95": 0.1, "max": 7.0}, rel=0.05)
+    latency.clear()
+    assert latency.spread() == {"p50": None, "p95": None, "max": None}
+    latency.add(0.2)
+    assert latency.spread() == {"p50": 0.2, "p95": 0.2, "max": 0.2}

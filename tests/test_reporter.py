@@ -31,6 +31,8 @@ async def test_an_answer_and_a_security_event_are_durable_when_they_are_taken(tm
         assert [event.kind for event in room.events()] == ["result"]
         await reporter.security(SecurityEvent(Refusal.EXPIRED))
         assert [event.kind for event in room.events()] == ["result", "security"]
+        await reporter.security(SecurityEvent(Refusal.RATE_LIMITED, times=40))
+        assert reporter.security_events == 41
 
 
 @virtual_time
@@ -81,7 +83,9 @@ async def test_whoever_poses_as_a_device_is_an_alarm_and_a_lost_bond_is_not(tmp_
         reporter = _reporter(room)
         reporter.radio("bond_lost", {"device": "oximeter"})
         assert list(room.book.alarms()) == []
+        assert reporter.security_events == 0
         reporter.radio("serial_changed", {"device": "oximeter"})
+        assert reporter.security_events == 1
         alarms = [(alarm.condition.code, alarm.condition.priority, alarm.presence) for alarm in room.book.alarms()]
         assert alarms == [("security", Priority.HIGH, Presence.LATCHED)]
 

@@ -11,7 +11,7 @@ import pytest
 
 from hub_agent.errors import DeliveryError, DriverError, HubError, LinkError, StorageError
 from hub_agent.supervise import Progress, feed_watchdog, keep_running, notify, watchdog_period_s
-from tests.virtual import HandClock, LoopClock, virtual_time
+from tests.virtual import HandClock, LoopClock, hold, virtual_time
 
 
 class _Ended(BaseException):
@@ -236,6 +236,35 @@ def test_the_watchdog_falls_silent_while_intake_is_stuck(systemd: socket.socket)
     assert turning >= 12  # every five seconds, well within the period
     assert stuck <= 4  # the fifteen seconds that intake may be late, and no more
     assert again >= 11
+
+
+@virtual_time
+async def _watch_a_hold(systemd: socket.socket, holds_s: float) -> int:
+    """Hold the loop up once, half a second after a word; count the words that systemd hears in the second after."""
+    clock = LoopClock()
+    progress = Progress(clock)
+    progress.expect("intake", 15.0)
+
+    async def intake() -> None:
+        while True:
+            await asyncio.sleep(1)
+            await asyncio.sleep(0.1)  # a commit
+            progress.show("intake")
+
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(intake()), tasks.create_task(feed_watchdog(progress))]
+        await asyncio.sleep(10.5)
+        _heard(systemd)
+        hold(holds_s)
+        await asyncio.sleep(1)
+        words = _heard(systemd).count(b"WATCHDOG=1")
+        for task in running:
+            task.cancel()
+    return words
+
+
+def test_a_hub_that_was_held_up_is_not_called_stuck_before_it_had_its_turn(systemd: socket.socket) -> None:
+    assert _watch_a_hold(systemd, 16.0) == 1  # 17 s after the last: in time for a watchdog of 20
 
 
 def test_every_error_says_whether_trying_again_helps() -> None:

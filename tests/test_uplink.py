@@ -15,6 +15,7 @@ from hub_agent.delivery import Policy
 from hub_agent.errors import DeliveryError, HubError, RefusedError, StorageError
 from hub_agent.forwarder import Forwarder
 from hub_agent.health import BEAT_S, Health, Uplink
+from hub_agent.latency import Latency
 from hub_agent.machine import Machine
 from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.mqtt import Message, Profile
@@ -124,6 +125,8 @@ class _Bench:
             self.state,
             {},
             Machine(Path("/")),
+            Latency(),
+            lambda: 0,
         )
         self.session = BrokerSession(
             Profile(HUB, "127.0.0.1", 1),

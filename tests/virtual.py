@@ -78,6 +78,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         del timeout
         await super().shutdown_default_executor()
 
+    def hold(self, seconds: float) -> None:
+        """Let time pass while nothing else may run."""
+        self._virtual.now_s += seconds
+
     def began(self) -> None:
         """A thread has something to do."""
         self._virtual.at_work += 1
@@ -161,6 +165,13 @@ class HandClock:
 
     def moment(self) -> Moment:
         return Moment(self.at_s, None)
+
+
+def hold(seconds: float) -> None:
+    """Compute for so long, on the running loop, with nobody else getting a turn."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.hold(seconds)
 
 
 async def settle(rounds: int = 20) -> None:

@@ -46,7 +46,7 @@ class Hub(_Section):
     id: HubId = Field(description="the hub's name in topics, as the NOC knows it")
     timezone: TimeZone = Field(default="UTC", description="the home's time zone, for setting the clocks of devices")
     state_dir: FilePath = Field(default=Path("/var/lib/hub-agent"), description="the outbox and all that must stay")
-    runtime_dir: FilePath = Field(default=Path("/run/hub-agent"), description="the control socket")
+    runtime_dir: FilePath = Field(default=Path("/run/hub-agent"), description="the control socket, and who is at work")
 
 
 class Tls(_Section):

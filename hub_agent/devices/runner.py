@@ -3,8 +3,9 @@
 Owns: the loop between a connection and a session, and what is known of the device's link.
 Never: decodes, judges, stores, or lets one device's trouble reach another.
 
-A session that raises, gives actions without end, or emits what its driver did not declare, breaks the driver contract:
-its device is parked. One that computes for ever without an action holds up the whole hub, and the watchdog ends it.
+A session that raises, gives actions without end, emits what its driver did not declare, or computes too long again and
+again, breaks the driver contract: its device is parked. One that computes for ever holds up the whole hub, and the
+watchdog ends the process; what the runner has noted in the mark tells the next life which device it was.
 """
 
 import asyncio
@@ -15,7 +16,9 @@ from typing import Any, Final, Literal, assert_never
 
 from hub_agent.clock import Clock
 from hub_agent.contract import flaw
+from hub_agent.devices.guard import Guard
 from hub_agent.devices.link import Connection, Connector
+from hub_agent.devices.mark import Mark
 from hub_agent.driver import (
     Action,
     BleLink,
@@ -34,6 +37,7 @@ from hub_agent.driver import (
 from hub_agent.errors import DeviceRefusedError, DriverError, HubError
 from hub_agent.model import Reading, Stamp
 from hub_agent.nomenclature import BATTERY
+from hub_agent.telling import Telling
 
 REJECTED_KEPT: Final = 64
 """Bytes of a rejected frame that are kept for diagnosis."""
@@ -62,6 +66,7 @@ class DeviceState:
         readings: emitted since the start.
         rejected: frames that no decoder accepted.
         connections: how often it connected.
+        drops: how often the link was lost before the session was finished.
         last_reading_s: monotonic time of the last reading.
         rssi_dbm: signal strength, where there is one.
         battery_percent: the newest that it told, where it does.
@@ -74,6 +79,7 @@ class DeviceState:
     readings: int = 0
     rejected: int = 0
     connections: int = 0
+    drops: int = 0
     last_reading_s: float | None = None
     rssi_dbm: int | None = None
     battery_percent: int | None = None
@@ -108,6 +114,7 @@ class Runner:
         connector: the way to it.
         clock: stamps.
         outlet: where readings and findings go.
+        mark: is told while the driver is at work.
     """
 
     def __init__(
@@ -118,6 +125,7 @@ class Runner:
         connector: Connector,
         clock: Clock,
         outlet: Outlet,
+        mark: Mark | None = None,
     ) -> None:
         self.name = name
         self.driver = driver
@@ -125,6 +133,8 @@ class Runner:
         self._connector = connector
         self._clock = clock
         self._outlet = outlet
+        self._guard = Guard(name, driver.name, clock, mark or Mark(), self._slow)
+        self._tell = Telling(lambda code, _fields: outlet.event(name, code), clock.monotonic_s)
         self._patience_s: float | None = None
         self._quiet_since_s = 0.0
         self._received_s = 0.0
@@ -158,6 +168,7 @@ class Runner:
     def _lost(self, why: str) -> None:
         if self.state.state == "connected":
             self._change("waiting", why)
+            self.state.drops += why != "finished"
             self._outlet.connection(self.name, False, why)
         self.state.why = why
 
@@ -167,7 +178,7 @@ class Runner:
 
     async def _converse(self, connection: Connection) -> None:
         self._received_s = self._clock.monotonic_s()
-        session = self._guard(lambda: self.driver.session(self._options))
+        session = self._guard.call(lambda: self.driver.session(self._options))
         link = self.driver.link
         self._patience_s = None
         if isinstance(link, BleLink):
@@ -202,22 +213,15 @@ class Runner:
         return self._ask(session.received, chunk)
 
     def _ask(self, method: Callable[[Any], Iterable[Action]], argument: Chunk | Moment) -> list[Action]:
-        actions: list[Action] = self._guard(lambda: list(islice(method(argument), ACTIONS_MAX + 1)))
+        actions: list[Action] = self._guard.call(lambda: list(islice(method(argument), ACTIONS_MAX + 1)))
         if len(actions) > ACTIONS_MAX:
             raise DriverError(f"driver {self.driver.name!r} gives actions without end", hint="its device is parked")
         return actions
 
-    def _guard(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the driver returns
-        """Call into the driver; whatever it raises is its own fault and parks this device alone."""
-        try:
-            return call()
-        except HubError:
-            raise  # the device's options that it cannot use, with the hint
-        except Exception as error:
-            raise DriverError(
-                f"driver {self.driver.name!r} raised {type(error).__name__}",
-                hint="its device is parked; report it with the capture",
-            ) from error
+    def _slow(self) -> None:
+        """Count each call that held the hub up; tell it now and then, or the telling would be the flood."""
+        self.state.warnings["driver_slow"] = self.state.warnings.get("driver_slow", 0) + 1
+        self._tell("driver_slow", {})
 
     async def _perform(self, connection: Connection, actions: Iterable[Action]) -> None:
         """Perform actions strictly in order: an emitted reading is durable before the device hears of it."""
@@ -239,6 +243,7 @@ class Runner:
                     raise _Done
                 case _:
                     assert_never(action)
+        self._guard.check()
 
     async def _attempt(self, code: str, call: Awaitable[None]) -> None:
         """Ask something of the device; its no is worth a warning, not the link."""

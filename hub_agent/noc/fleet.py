@@ -25,7 +25,12 @@ _GRACE_S: Final = 2.0
 SILENT: Final = "hub_silent"
 OFFLINE: Final = "hub_offline"
 LATE: Final = "latency"
+LAGGING: Final = "loop_lag"
+SLOW_CARD: Final = "slow_commits"
 COLLECTOR: Final = "collector_silent"
+
+SLOW_S: Final = 1.0
+"""A hub whose event loop stood still for so long within the last minute, or whose commits take so long, warns."""
 
 
 class HubView(NamedTuple):
@@ -86,6 +91,10 @@ def _judge_one(seen: Seen, conditions: set[str], now_ms: int, beat_s: float) -> 
     latency_s, oldest_s = _latency(health), _oldest(health)
     if max(latency_s or 0.0, oldest_s or 0.0) > LATE_S:
         conditions.add(LATE)
+    if _seconds(_map(health, "process", "loop_lag_s").get("max")) > SLOW_S:
+        conditions.add(LAGGING)
+    if _seconds(_map(health, "storage", "commit_s").get("p95")) > SLOW_S:
+        conditions.add(SLOW_CARD)
     return HubView(
         seen.name,
         state,
@@ -109,6 +118,10 @@ def _map(value: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
 
 def _number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= EXACT else None
+
+
+def _seconds(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _latency(health: Mapping[str, Any]) -> float | None:

@@ -21,6 +21,7 @@ from hub_agent.errors import DamagedError, StorageError
 from hub_agent.model import Reading, ReadingClass
 from hub_agent.outbox import recovery
 from hub_agent.outbox.box import LocalBox
+from hub_agent.outbox.card import Card
 from hub_agent.outbox.delivered import Delivered
 from hub_agent.outbox.failures import named
 from hub_agent.outbox.hand import Hand
@@ -65,6 +66,7 @@ class Outbox:
         self._box = box
         self._clock = clock
         self._hand = Hand("outbox")
+        self.card = Card(store.path, store.checked, clock)
         self._delivered = Delivered()
         self._removals = 0
         self.recent = Recent()
@@ -91,11 +93,6 @@ class Outbox:
     def chain(self) -> bytes:
         """The digest of the newest batch: what the heartbeat shows, so that a clone cannot hide."""
         return self._writer.link
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes on disk."""
-        return self._store.size_bytes()
 
     @property
     def fill(self) -> float:
@@ -160,10 +157,13 @@ class Outbox:
         """Let the writer write, knowing what is confirmed; book what it did."""
         confirmed = self._delivered.take()
         try:
-            written, newest = await self.run(lambda store: (work(confirmed), store.last_seq))
+            (written, took_s), newest = await self.run(
+                lambda store: (self.card.timed(lambda: work(confirmed)), store.last_seq)
+            )
         except (StorageError, asyncio.CancelledError):
             self._delivered.put_back(confirmed)
             raise
+        self.card.commits.add(took_s)
         self._book(written)
         for gone in written.deleted:
             if not self._delivered.gone(seq_of(gone.key)):

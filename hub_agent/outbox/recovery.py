@@ -20,6 +20,7 @@ from hub_agent.errors import DamagedError, FullError, StorageError
 from hub_agent.outbox import ledger, wal
 from hub_agent.outbox.ballast import Ballast
 from hub_agent.outbox.box import LocalBox
+from hub_agent.outbox.card import Verdict
 from hub_agent.outbox.salvage import damaged, read_whole, reading
 from hub_agent.outbox.store import Change, Store
 
@@ -68,7 +69,7 @@ def open_store(
 def _open(path: Path, box: LocalBox, now: datetime, monotonic_s: Callable[[], float]) -> tuple[Store, Damage | None]:
     damage = None
     _finish_put_aside(path)
-    why = _find_damage(path, monotonic_s)
+    why, verdict = _find_damage(path, monotonic_s)
     if why:
         damage = Damage(why, _put_aside(path, now))
     _marker(path).unlink(missing_ok=True)
@@ -77,6 +78,7 @@ def _open(path: Path, box: LocalBox, now: datetime, monotonic_s: Callable[[], fl
     except DamagedError:
         suspect(path)
         raise
+    store.checked = verdict
     for aside in put_aside(path):
         if store.state(progress_name(aside)) is None:
             _carry_over(aside, store, box)
@@ -101,14 +103,14 @@ def _marker(path: Path) -> Path:
     return path.with_suffix(".suspect")
 
 
-def _find_damage(path: Path, monotonic_s: Callable[[], float]) -> str:
-    """Say what is wrong with a file; empty when it is sound or not there.
+def _find_damage(path: Path, monotonic_s: Callable[[], float]) -> tuple[str, Verdict]:
+    """Say what is wrong with a file, empty when it is sound or not there; and how the check came out.
 
     Raises:
         StorageError: it cannot be opened for a reason that is not its own.
     """
     if not path.exists():
-        return ""
+        return "", "none"
     log = path.with_name(path.name + "-wal")
     suspected = is_suspected(path)
     if suspected:  # what failed to be written may still be in the page cache, marked as written
@@ -118,15 +120,16 @@ def _find_damage(path: Path, monotonic_s: Callable[[], float]) -> str:
         log_bytes = log.read_bytes() if log.exists() else b""
         empty = path.stat().st_size == 0
     except OSError as error:
-        return f"unreadable: {error.strerror}"
+        return f"unreadable: {error.strerror}", "damaged"
     if log_bytes and empty:
-        return "the database is empty, and its write-ahead log is not"
+        return "the database is empty, and its write-ahead log is not", "damaged"
     if wal.is_torn(log_bytes):
-        return "the write-ahead log is torn amid durable commits"
+        return "the write-ahead log is torn amid durable commits", "damaged"
     verdict = _check(path, monotonic_s)
     if verdict is None:
-        return "a write failed, and the file could not be proven whole in time" if suspected else ""
-    return verdict
+        unproven = "a write failed, and the file could not be proven whole in time"
+        return (unproven, "damaged") if suspected else ("", "unfinished")
+    return verdict, "damaged" if verdict else "ok"
 
 
 def _check(path: Path, monotonic_s: Callable[[], float]) -> str | None:

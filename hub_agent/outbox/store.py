@@ -9,7 +9,6 @@ of 4 KiB, which is what cards and file systems lose, holds the schema and the ro
 cannot do without it.
 """
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ from typing import Any, Final, TypeVar
 from hub_agent.envelope import FIRST_LINK, JOURNAL_BYTES, digest
 from hub_agent.errors import StorageError
 from hub_agent.model import ReadingClass
+from hub_agent.outbox.card import Verdict
 from hub_agent.outbox.failures import named
 from hub_agent.outbox.migrations import SCHEMA_VERSION, migrate
 from hub_agent.outbox.rows import (
@@ -68,12 +68,16 @@ class Store:
         journal: 16 bytes for a new file; an existing file keeps its own.
         page_size: bytes of a page in a new file.
 
+    Attributes:
+        checked: what the check found before it was opened.
+
     Raises:
         StorageError: it cannot be opened, is damaged, or is of a newer release.
     """
 
     def __init__(self, path: Path, journal: bytes, *, page_size: int = 4096) -> None:
         self.path = path
+        self.checked: Verdict = "none"
         try:
             path.touch(mode=0o600, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=32)
@@ -243,11 +247,6 @@ class Store:
         """Read a piece of local state; None when it was never written."""
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else bytes(row[0])
-
-    def size_bytes(self) -> int:
-        """Bytes on disk: the file and its write-ahead log."""
-        wal = self.path.with_name(self.path.name + "-wal")
-        return sum(os.stat(p).st_size for p in (self.path, wal) if p.exists())  # noqa: PTH116 - one call, no Path copy
 
     def usage(self) -> Usage:
         """Say how large the file is, and how much of it is free."""

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import repeat
+from pathlib import Path
 
 import pytest
 
+from hub_agent.devices.mark import Mark
 from hub_agent.devices.runner import ACTIONS_MAX, REJECTED_KEPT, REJECTED_PER_MINUTE, Outlet, Runner
 from hub_agent.driver import (
     SERIAL,
@@ -27,12 +29,12 @@ from hub_agent.driver import (
     Warn,
     Write,
 )
-from hub_agent.errors import ConfigError, DriverError, LinkError
+from hub_agent.errors import ConfigError, DriverError, LinkError, StuckDriverError
 from hub_agent.model import Measurement, Reading, ReadingClass, Stamp
 from hub_agent.nomenclature import BATTERY, PULSE_RATE_OXIMETER, SPO2
 from hub_agent.supervise import keep_running
 from tests.rooms import spo2
-from tests.virtual import LoopClock, settle, virtual_time
+from tests.virtual import LoopClock, hold, settle, virtual_time
 
 _PULSE = Reading(ReadingClass.CONTINUOUS, (Measurement(PULSE_RATE_OXIMETER, "/min", Decimal(61)),))
 _READING = Reading(ReadingClass.CONTINUOUS, (Measurement(SPO2, "%", Decimal(97)),))
@@ -124,6 +126,7 @@ class _Bench:
 
     driver: Driver
     name: str = "oximeter"
+    mark: Mark | None = None
     durable: asyncio.Event = field(default_factory=asyncio.Event)
     taken: list[tuple[Reading, Stamp]] = field(default_factory=list)
     rejected: list[tuple[str, bytes]] = field(default_factory=list)
@@ -140,7 +143,7 @@ class _Bench:
             lambda _device, code: self.events.append(code),
             lambda _device, up, why: self.links.append((up, why)),
         )
-        self.runner = Runner(self.name, self.driver, {}, self.device, self.clock, outlet)
+        self.runner = Runner(self.name, self.driver, {}, self.device, self.clock, outlet, self.mark)
 
     async def _take(self, _device: str, reading: Reading, stamp: Stamp) -> bool:
         await self.durable.wait()
@@ -208,7 +211,7 @@ async def test_a_finished_session_closes_the_link_and_is_no_failure() -> None:
     await bench.runner.run()
     assert bench.device.trail == ["connected", "subscribed", "durable", "closed"]
     assert bench.links == [(True, ""), (False, "finished")]
-    assert bench.runner.state.state == "waiting"
+    assert (bench.runner.state.state, bench.runner.state.drops) == ("waiting", 0)
 
 
 # --- silence ----------------------------------------------------------------------------------------------------------
@@ -323,6 +326,7 @@ async def test_a_lost_link_is_told_with_its_reason() -> None:
     bench.device.gone()
     assert "unplugged" in await bench.fault(LinkError)
     assert bench.links == [(True, ""), (False, "unplugged")]
+    assert bench.runner.state.drops == 1
     assert (bench.runner.state.state, bench.runner.state.why) == ("waiting", "unplugged")
 
 
@@ -332,7 +336,7 @@ async def test_a_connection_that_never_was_is_no_loss() -> None:
     bench.device.refusal = LinkError("in use")
     await bench.fault(LinkError)
     assert bench.links == []
-    assert bench.runner.state.why == "in use"
+    assert (bench.runner.state.why, bench.runner.state.drops) == ("in use", 0)
 
 
 @virtual_time
@@ -423,3 +427,74 @@ def test_it_parks_itself_alone(fault: Answer) -> None:
             other.cancel()
 
     run()
+
+
+# --- a driver that takes everybody's time -----------------------------------------------------------------------------
+
+
+def _slow(took_s: float) -> _Bench:
+    def received(_chunk: Chunk) -> Iterable[Action]:
+        hold(took_s)
+        yield Emit(_READING)
+
+    return _bench(received)
+
+
+@virtual_time
+async def test_a_driver_that_computes_too_long_again_and_again_is_parked_and_what_it_gave_is_kept() -> None:
+    bench = _slow(0.5)
+    clock = bench.clock
+    for number in range(1000):
+        asyncio.get_running_loop().call_later(number, bench.device.say)
+    began_s = clock.monotonic_s()
+    assert "computes too long" in await bench.fault(StuckDriverError)
+    assert clock.monotonic_s() - began_s == pytest.approx(24.5)  # 0.5 s each second, of which a tenth is forgiven
+    assert len(bench.taken) == 25
+    assert bench.runner.state.warnings == {"driver_slow": 25}
+    assert bench.events == ["driver_slow"]  # not 25 of them
+
+
+@virtual_time
+async def test_one_that_was_slow_once_goes_on() -> None:
+    bench = _slow(15.0)
+    async with bench.running():
+        for _ in range(3):
+            bench.device.say()
+            await asyncio.sleep(600)
+        assert len(bench.taken) == 3
+    assert bench.events == ["driver_slow"] * 3
+
+
+@virtual_time
+async def test_an_account_is_kept_over_connections() -> None:
+    bench = _slow(2.0)
+    for _ in range(5):
+        bench.device.say()
+        bench.device.gone()
+        await bench.fault(LinkError)
+    bench.device.say()
+    await bench.fault(StuckDriverError)
+
+
+@virtual_time
+async def test_who_is_at_work_is_noted_while_he_is_and_only_then(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def note() -> None:
+        seen.append(Mark(tmp_path / "mark").left)
+
+    def received(_chunk: Chunk) -> Iterable[Action]:
+        note()
+        yield Emit(_READING)  # not yet performed: the runner asks for all actions first
+        note()
+        raise ZeroDivisionError
+
+    def make() -> _Session:
+        note()
+        return _Session(received)
+
+    bench = _Bench(_driver(make), mark=Mark(tmp_path / "mark"))
+    bench.device.say()
+    await bench.fault(DriverError)
+    note()
+    assert seen == ["oximeter", "oximeter", "oximeter", ""]

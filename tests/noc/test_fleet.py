@@ -86,6 +86,22 @@ def test_what_waits_too_long_is_an_alarm_before_it_is_delivered() -> None:
     assert (view.oldest_s, view.conditions) == (30.5, ("latency",))
 
 
+@pytest.mark.parametrize(
+    ("loop_s", "card_s", "conditions"),
+    [
+        (1.0, 1.0, ()),
+        (1.1, 0.2, ("loop_lag",)),
+        (None, 1.1, ("slow_commits",)),
+        (9.0, 9.0, ("loop_lag", "slow_commits")),
+        ("9", True, ()),
+    ],
+)
+def test_a_hub_that_is_slow_within_warns(loop_s: Any, card_s: Any, conditions: tuple[str, ...]) -> None:  # noqa: ANN401 - JSON
+    slow = {"process": {"loop_lag_s": {"max": loop_s}}, "storage": {"commit_s": {"p95": card_s, "max": 99.0}}}
+    (view,) = look(Seen("hub-1", ONLINE, NOW, HEALTH | slow, NOW))
+    assert (view.state, view.conditions) == ("online", conditions)
+
+
 def test_faults_are_conditions_and_a_stranger_has_a_row() -> None:
     faults = (
         OpenFault("hub-1", "gap", 3, 0, 0),

@@ -102,12 +102,14 @@ async def test_a_sound_file_is_opened_as_it_is(tmp_path: Path) -> None:
     await filled(path, clean=False)
     store, damage = reopen(path)
     assert (damage, store.journal, store.last_seq, put_aside(path)) == (None, JOURNAL, 300, [])
+    assert store.checked == "ok"
     store.close()
 
 
 def test_no_file_is_no_damage(tmp_path: Path) -> None:
     store, damage = reopen(tmp_path / "outbox.db")
     assert (damage, store.last_seq) == (None, 0)
+    assert store.checked == "none"
     store.close()
 
 
@@ -248,11 +250,13 @@ def test_after_a_failed_write_the_file_must_prove_itself_in_time(tmp_path: Path)
     slow = iter(range(0, 10**9, 10))
     store, damage = open_store(path, BOX, NOW, lambda: float(next(slow)))
     assert damage is None  # a check that takes too long proves nothing, but nothing speaks against the file
+    assert store.checked == "unfinished"
     store.close()
     suspect(path)
     store, damage = open_store(path, BOX, NOW, lambda: float(next(slow)))
     assert damage is not None
     assert "in time" in damage.why
+    assert store.checked == "damaged"
     store.close()
 
 

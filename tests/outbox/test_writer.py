@@ -150,12 +150,12 @@ async def test_what_state_alone_pushed_out_is_told_too(tmp_path: Path) -> None:
 async def test_room_is_given_back_after_a_drain(tmp_path: Path) -> None:
     hub, noc = Hub(tmp_path / "o.db", LoopClock(), LIMITS._replace(quota=8 * MIB)), Noc(tmp_path / "noc.db")
     await fill(hub, CONTINUOUS, 200)
-    assert hub.outbox.size_bytes > 4 * MIB
+    assert hub.outbox.card.size_bytes() > 4 * MIB
     await hub.drain(noc)
     await hub.outbox.settle()
     for _ in range(20):
         await hub.outbox.turn()
-    assert hub.outbox.size_bytes < MIB
+    assert hub.outbox.card.size_bytes() < MIB
     await hub.die()
 
 

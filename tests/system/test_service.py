@@ -46,6 +46,8 @@ def test_it_is_enabled_ready_and_takes_readings_in(machine: Machine) -> None:
 def test_killed_or_stalled_it_comes_back_with_its_state(machine: Machine, blow: str) -> None:
     eventually(lambda: machine.readings() > 0)
     before, restarts = machine.status(), int(machine.show("NRestarts"))
+    mark = ("stat", "--format=%i", "/run/hub-agent/at-work")
+    noted = machine.run(*mark)
     with machine.journal("hub-agent") as lines:
         machine.run("systemctl", "kill", f"--signal={blow}", "--kill-whom=main", "hub-agent")
         heard = []
@@ -58,6 +60,7 @@ def test_killed_or_stalled_it_comes_back_with_its_state(machine: Machine, blow: 
     assert int(machine.show("NRestarts")) == restarts + 1
     after = machine.status()
     assert after["session"] != before["session"]
+    assert machine.run(*mark) == noted  # the very file in which the life before noted whose driver was at work
     assert after["storage"]["journal"] == before["storage"]["journal"]
     assert after["storage"]["last_seq"] >= before["storage"]["last_seq"]
     waiting = after["delivery"]["waiting"]

@@ -1,0 +1,182 @@
+"""The devices of a hub: which are run, which are left alone, and what is said of it."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub_agent.alarms.device_watch import Cadence
+from hub_agent.config import Device
+from hub_agent.deaths import Deaths
+from hub_agent.devices.link import Connector
+from hub_agent.devices.mark import Mark, tag_of
+from hub_agent.driver import SERIAL, Action, Chunk, DecodeOnly, Driver, SerialLink
+from hub_agent.errors import ConfigError
+from hub_agent.gaps import Gaps
+from hub_agent.nomenclature import SPO2
+from hub_agent.registry import Registry
+from hub_agent.reporter import Reporter
+from hub_agent.sources import Sources
+from tests.rooms import Room, open_outbox
+from tests.test_intake import _running
+from tests.virtual import LoopClock, hold, virtual_time
+
+
+class _Slow(DecodeOnly):
+    """A session that holds everybody up."""
+
+    def received(self, chunk: Chunk) -> list[Action]:
+        del chunk
+        hold(8.0)
+        return []
+
+
+def _driver(name: str, session: type[DecodeOnly]) -> Driver:
+    return Driver(name, name, SerialLink(9600), frozenset({SPO2}), lambda _options: session({}))
+
+
+_REGISTRY = Registry({"good": _driver("good", DecodeOnly), "slow": _driver("slow", _Slow)})
+_CUFF = Device(name="cuff", driver="slow", port=Path("/dev/ttyS1"))
+_OXIMETER = Device(name="oximeter", driver="good", port=Path("/dev/ttyS2"))
+
+
+@dataclass
+class _Line:
+    """A serial line on which something comes all the time; its own connector and connection."""
+
+    clock: LoopClock
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator["_Line"]:
+        yield self
+
+    async def subscribe(self) -> None:
+        return
+
+    def waiting(self) -> bool:
+        return False
+
+    async def receive(self) -> Chunk:
+        return Chunk(SERIAL, b"x", self.clock.moment())
+
+    async def write(self, channel: str, data: bytes, *, response: bool) -> None:
+        raise AssertionError(channel, data, response)
+
+    async def read(self, channel: str) -> None:
+        raise AssertionError(channel)
+
+    def rssi_dbm(self) -> int | None:
+        return None
+
+
+@dataclass
+class _Ways:
+    clock: LoopClock
+
+    def connector(self, device: Device, driver: Driver) -> Connector:
+        if device.port is None:
+            raise ConfigError(f"{driver.name} needs a port")
+        return _Line(self.clock)
+
+    async def run(self) -> None:
+        return
+
+
+@dataclass
+class _Life:
+    """One life of a hub's process: its sources, and what they told."""
+
+    room: Room
+    sources: Sources
+    deaths: Deaths
+    ways: _Ways
+
+    async def told(self, code: str) -> list[dict[str, Any]]:
+        """The technical events of a code, once they are durable."""
+        await self.room.intake.keep_state()
+        return [dict(event.fields) for event in self.room.events() if event.fields.get("code") == code]
+
+    def alarms(self) -> list[tuple[str, str]]:
+        return [(alarm.condition.code, alarm.condition.device) for alarm in self.room.book.alarms()]
+
+
+@asynccontextmanager
+async def _life(here: Path, devices: Iterable[Device] = (_CUFF, _OXIMETER)) -> AsyncIterator[_Life]:
+    clock = LoopClock()
+    outbox = open_outbox(here / "o.db", clock)
+    try:
+        names = [device.name for device in devices]
+        room = Room(outbox, clock, devices={name: Cadence(None, 3.0) for name in names})
+        mark = Mark(here / "mark")
+        deaths = Deaths(outbox, mark, clock, names)
+        reporter = Reporter(room.book, Gaps({}, clock.stamp()), clock)
+        reporter.taker = room.intake
+        await deaths.restore()
+        async with _running(room):
+            yield _Life(room, Sources(_REGISTRY, clock, reporter, room.intake.take, mark, deaths), deaths, _Ways(clock))
+    finally:
+        await outbox.close()
+
+
+def _die(here: Path, device: str) -> None:
+    Mark(here / "mark").note(tag_of(device))
+
+
+@virtual_time
+async def test_a_device_that_cannot_be_run_is_parked_and_said_so(tmp_path: Path) -> None:
+    lost = Device(name="lost", driver="none-such", port=Path("/dev/ttyS3"))
+    async with _life(tmp_path) as life:
+        assert life.sources.runner(lost, life.ways) is None
+        assert life.sources.runner(_OXIMETER, life.ways) is not None
+        assert {name: state.state for name, state in life.sources.states.items()} == {
+            "lost": "parked",
+            "oximeter": "waiting",
+        }
+        (event,) = await life.told("device_parked")
+        assert "no driver is called" in event["why"]
+        assert (await life.told("driver_stuck"), life.alarms()) == ([], [])
+
+
+@virtual_time
+async def test_the_device_that_killed_twice_is_left_alone_and_that_is_an_alarm(tmp_path: Path) -> None:
+    _die(tmp_path, "cuff")
+    async with _life(tmp_path) as life:
+        assert life.sources.runner(_CUFF, life.ways) is not None  # once more
+        assert life.sources.runner(_OXIMETER, life.ways) is not None
+        assert await life.told("driver_stuck") == [
+            {"code": "driver_stuck", "device": "cuff", "deaths": 1, "parked": False}
+        ]
+        assert life.alarms() == []
+    _die(tmp_path, "cuff")
+    async with _life(tmp_path) as life:
+        assert life.sources.runner(_CUFF, life.ways) is None
+        assert life.sources.runner(_OXIMETER, life.ways) is not None
+        assert "died 2 times" in life.sources.states["cuff"].why
+        assert await life.told("driver_stuck") == [
+            {"code": "driver_stuck", "device": "cuff", "deaths": 2, "parked": True}
+        ]
+        assert len(await life.told("device_parked")) == 1
+        assert life.alarms() == [("driver_stuck", "cuff")]
+        await life.deaths.forgive()
+    async with _life(tmp_path) as life:
+        life.room.intake.raise_now(
+            life.room.book.technical("driver_stuck", "cuff", life.room.clock.stamp(), active=True)
+        )
+        assert life.sources.runner(_CUFF, life.ways) is not None
+        assert life.alarms() == []  # what an earlier life raised is over with the parking
+        assert await life.told("driver_stuck") == []
+
+
+@virtual_time
+async def test_a_driver_that_holds_the_hub_up_is_parked_while_it_runs(tmp_path: Path) -> None:
+    async with _life(tmp_path) as life:
+        runner = life.sources.runner(_CUFF, life.ways)
+        assert runner is not None
+        await life.sources.keep(runner)
+        state = life.sources.states["cuff"]
+        assert (state.state, state.warnings) == ("parked", {"driver_slow": 2})
+        assert await life.told("driver_stuck") == [
+            {"code": "driver_stuck", "device": "cuff", "deaths": 0, "parked": True}
+        ]
+        assert life.alarms() == [("driver_stuck", "cuff")]
