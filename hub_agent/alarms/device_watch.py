@@ -3,8 +3,8 @@
 Owns: what the last readings of one device mean for its conditions.
 Never: keeps alarms or waits for condition delays of technical conditions; the alarm book does.
 
-This is the hot path, run for every reading: limits are found by measure code, in the unit of the reading, and a reading
-that changes nothing allocates next to nothing.
+This is the hot path, run for every reading: while nothing is violated, amiss or silent, a good reading is only compared
+with the narrowest limits of each quantity, found by its code and unit.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +33,11 @@ _NOWHERE: Final = Code(0)  # where a reading without measurements keeps its trou
 
 Slot = tuple[Code, Priority]
 """What tells the limits of one device apart."""
+
+Band = tuple[Decimal, Decimal]
+"""A lowest and a highest value, both of them within."""
+
+_NOTHING: Final[Band] = (_INFINITE, -_INFINITE)
 
 
 class Change(NamedTuple):
@@ -63,15 +68,11 @@ class Cadence(NamedTuple):
 class Watch:
     """One limit of one device, in every unit that its quantity may come in, with what it remembers."""
 
-    __slots__ = ("inside", "limit", "limits", "state", "unit", "value")
+    __slots__ = ("limit", "limits", "state", "unit", "value")
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
         self.limits = {unit: limit.in_unit(unit) for unit in QUANTITIES[limit.measure].units}
-        self.inside = {
-            unit: (-_INFINITE if one.low is None else one.low, _INFINITE if one.high is None else one.high)
-            for unit, one in self.limits.items()
-        }
         self.state: LimitState = CLEAR
         self.value: Decimal | None = None
         self.unit: Unit = limit.unit
@@ -83,6 +84,17 @@ class Watch:
             condition = Condition(LIMIT_CODES[side], limit.priority, device, limit.measure)
             cause = Cause(self.value, self.unit, limit.bound(side), limit.revision)
             yield Change(condition, active, cause, limit.latching)
+
+
+def _common(watches: Sequence[Watch]) -> dict[Unit, Band]:
+    """Give, by unit, the band of values that violate none of the limits of one quantity."""
+    bands: dict[Unit, Band] = {}
+    for unit in watches[0].limits:
+        limits = [watch.limits[unit] for watch in watches]
+        lows = [limit.low for limit in limits if limit.low is not None]
+        highs = [limit.high for limit in limits if limit.high is not None]
+        bands[unit] = max(lows, default=-_INFINITE), min(highs, default=_INFINITE)
+    return bands
 
 
 class DeviceWatch:
@@ -104,6 +116,8 @@ class DeviceWatch:
         self.troubles: dict[str, set[Code]] = {}
         self.watches: Mapping[Slot, Watch] = {}
         self._by_code: dict[Code, list[Watch]] = {}
+        self._bands: dict[Code, dict[Unit, Band]] = {}
+        self._clear = True
         self.set_limits(limits)
 
     def set_limits(self, limits: Sequence[Limit]) -> list[Change]:
@@ -115,6 +129,7 @@ class DeviceWatch:
         self._by_code = {}
         for (code, _), watch in self.watches.items():
             self._by_code.setdefault(code, []).append(watch)
+        self._bands = {code: _common(watches) for code, watches in self._by_code.items()} | {BATTERY: {}}
         changes: list[Change] = []
         for slot, old in before.items():
             side, new = old.state.side, self.watches.get(slot)
@@ -124,11 +139,32 @@ class DeviceWatch:
                 new.state, new.value, new.unit = old.state, old.value, old.unit
             elif old.state.on:
                 changes.extend(old.changes(self.name, [Transition(side, active=False)]))
+        self._clear = self._is_clear()
         return changes
 
-    def reading(self, reading: Reading, at_ns: int) -> list[Change]:
+    def _is_clear(self) -> bool:
+        """Tell whether no limit remembers anything."""
+        return all(watch.state is CLEAR for watch in self.watches.values())
+
+    def reading(self, reading: Reading, at_ns: int) -> Sequence[Change]:
         """Judge one live reading."""
         self.seen_ns = at_ns
+        if self._clear and not (int(reading.quality) & _NOTED or self.troubles or self.silent):
+            for code, unit, value, _ in reading.measurements:
+                units = self._bands.get(code)
+                if units is None:  # nobody watches it
+                    continue
+                low, high = units.get(unit, _NOTHING)
+                if value is None or not value.is_finite() or not low <= value <= high:
+                    break
+            else:
+                return ()
+        changes = self._weigh(reading)
+        self._clear = self._is_clear()
+        return changes
+
+    def _weigh(self, reading: Reading) -> list[Change]:
+        """Judge a reading with all that it may change."""
         changes: list[Change] = []
         if self.silent:
             self.silent, self.dirty = False, True
@@ -143,9 +179,7 @@ class DeviceWatch:
                 noted = noted or code == BATTERY
             elif usable and value is not None and unit in watches[0].limits and value.is_finite():
                 for watch in watches:
-                    low, high = watch.inside[unit]
-                    if watch.state is not CLEAR or not low <= value <= high:  # of few readings
-                        changes.extend(self._judge(watch, value, unit, at_ns))
+                    changes.extend(self._judge(watch, value, unit))
             else:
                 absent.append(code)
                 self._inhibit(watches)
@@ -153,9 +187,8 @@ class DeviceWatch:
             self._note(reading, quality, absent, changes)
         return changes
 
-    def _judge(self, watch: Watch, value: Decimal, unit: Unit, at_ns: int) -> Iterable[Change]:
-        """Judge a value that leaves its limits, or may end what left them."""
-        state, transitions = judge(watch.limits[unit], watch.state, value, at_ns)
+    def _judge(self, watch: Watch, value: Decimal, unit: Unit) -> Iterable[Change]:
+        state, transitions = judge(watch.limits[unit], watch.state, value, self.seen_ns)
         if state is not CLEAR:
             watch.value, watch.unit = value, unit
         if state is not watch.state:
@@ -199,7 +232,7 @@ class DeviceWatch:
 
     def _battery_low(self, charge: Decimal | None) -> bool:
         before = BATTERY in self.troubles.get("low_battery", set())
-        if charge is None:
+        if charge is None or not charge.is_finite():
             return before
         return charge < BATTERY_LOW or (before and charge < BATTERY_FINE)
 
@@ -223,6 +256,7 @@ class DeviceWatch:
         watch = self.watches.get(slot)
         if watch is not None and remembered.side is not None and watch.limit.bound(remembered.side) is not None:
             watch.state, watch.value, watch.unit = remembered, value, unit
+            self._clear = False
 
     def violates(self, condition: Condition) -> bool:
         """Tell whether a limit's condition holds."""
