@@ -139,10 +139,11 @@ class Intake:
         Raises:
             StorageError: it could not be stored.
         """
-        counts, cls = self.counts, reading.cls
+        counts = self.counts
+        cls, _, _, measured, record, stored, _, _ = reading
         counts.received += 1
         name = ""
-        if repeats and (reading.record is not None or reading.measured is not None):
+        if repeats and (record is not None or measured is not None):
             name = self._outbox.name(device, reading)
             if await self._is_known(name, reading):
                 counts.repeated += 1
@@ -154,7 +155,7 @@ class Intake:
         events = self._judge.reading(received)
         if events:
             self._raise(events)
-        if cls in _AWAITED or reading.stored or len(self._pending[cls]) >= _PENDING_MAX:
+        if cls in _AWAITED or stored or len(self._pending[cls]) >= _PENDING_MAX:
             await self._until_durable(cls)
         return True
 

@@ -3,8 +3,8 @@
 Owns: what the last readings of one device mean for its conditions.
 Never: keeps alarms or waits for condition delays of technical conditions; the alarm book does.
 
-This is the hot path, run for every reading: while nothing is violated, amiss or silent, a good reading is only compared
-with the narrowest limits of each quantity, found by its code and unit.
+This is the hot path, run for every reading: while nothing is violated, amiss or silent, a good reading of measurements
+that were all well before is all well again, and nothing of it is compared.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from hub_agent.alarms import technical
 from hub_agent.alarms.alarm import LIMIT_CODES, Cause, Condition
 from hub_agent.alarms.limits import CLEAR, Limit, LimitState, Priority, Transition, due_ns, elapse, inhibit, judge
-from hub_agent.model import UNUSABLE, Code, Quality, Reading, Unit
+from hub_agent.model import UNUSABLE, Code, Measurement, Quality, Reading, Unit
 from hub_agent.nomenclature import BATTERY, QUANTITIES
 
 MIN_PATIENCE_S: Final = 10.0
@@ -28,16 +28,12 @@ _UNUSABLE: Final = int(UNUSABLE)  # plain ints: an IntFlag's operators cost more
 _SENSOR_OFF: Final = int(Quality.SENSOR_OFF)
 _LOW_BATTERY: Final = int(Quality.LOW_BATTERY)
 _NOTED: Final = _UNUSABLE | _LOW_BATTERY
-_INFINITE: Final = Decimal("Infinity")
+_WELL_MAX: Final = 1024
+"""Measurements of one device that are remembered as well; few devices ever say so many different ones."""
 _NOWHERE: Final = Code(0)  # where a reading without measurements keeps its trouble
 
 Slot = tuple[Code, Priority]
 """What tells the limits of one device apart."""
-
-Band = tuple[Decimal, Decimal]
-"""A lowest and a highest value, both of them within."""
-
-_NOTHING: Final[Band] = (_INFINITE, -_INFINITE)
 
 
 class Change(NamedTuple):
@@ -86,17 +82,6 @@ class Watch:
             yield Change(condition, active, cause, limit.latching)
 
 
-def _common(watches: Sequence[Watch]) -> dict[Unit, Band]:
-    """Give, by unit, the band of values that violate none of the limits of one quantity."""
-    bands: dict[Unit, Band] = {}
-    for unit in watches[0].limits:
-        limits = [watch.limits[unit] for watch in watches]
-        lows = [limit.low for limit in limits if limit.low is not None]
-        highs = [limit.high for limit in limits if limit.high is not None]
-        bands[unit] = max(lows, default=-_INFINITE), min(highs, default=_INFINITE)
-    return bands
-
-
 class DeviceWatch:
     """Everything that is remembered of one device.
 
@@ -116,7 +101,7 @@ class DeviceWatch:
         self.troubles: dict[str, set[Code]] = {}
         self.watches: Mapping[Slot, Watch] = {}
         self._by_code: dict[Code, list[Watch]] = {}
-        self._bands: dict[Code, dict[Unit, Band]] = {}
+        self._well: set[Measurement] = set()
         self._clear = True
         self.set_limits(limits)
 
@@ -129,7 +114,7 @@ class DeviceWatch:
         self._by_code = {}
         for (code, _), watch in self.watches.items():
             self._by_code.setdefault(code, []).append(watch)
-        self._bands = {code: _common(watches) for code, watches in self._by_code.items()} | {BATTERY: {}}
+        self._well.clear()
         changes: list[Change] = []
         for slot, old in before.items():
             side, new = old.state.side, self.watches.get(slot)
@@ -149,18 +134,15 @@ class DeviceWatch:
     def reading(self, reading: Reading, at_ns: int) -> Sequence[Change]:
         """Judge one live reading."""
         self.seen_ns = at_ns
-        if self._clear and not (int(reading.quality) & _NOTED or self.troubles or self.silent):
-            for code, unit, value, _ in reading.measurements:
-                units = self._bands.get(code)
-                if units is None:  # nobody watches it
-                    continue
-                low, high = units.get(unit, _NOTHING)
-                if value is None or not value.is_finite() or not low <= value <= high:
-                    break
-            else:
-                return ()
+        calm = self._clear and not (int(reading.quality) & _NOTED or self.troubles or self.silent)
+        if calm and self._well.issuperset(reading.measurements):
+            return ()
         changes = self._weigh(reading)
         self._clear = self._is_clear()
+        if calm and self._clear and not (self.troubles or changes):
+            if len(self._well) > _WELL_MAX:
+                self._well.clear()
+            self._well.update(reading.measurements)
         return changes
 
     def _weigh(self, reading: Reading) -> list[Change]:

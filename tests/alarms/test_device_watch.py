@@ -128,6 +128,13 @@ def test_a_low_battery_by_flag_and_by_level() -> None:
     assert brief(one.reading(spo2(10, "80", code=BATTERY))) == [("low_battery", "off")]
 
 
+def test_what_was_well_is_not_well_within_other_limits() -> None:
+    one = book()
+    assert [one.reading(spo2(second, "91")) for second in (1, 2)] == [(), ()]
+    one.set_limits([Limit(SPO2, "%", Decimal(92), None)], 1, at(3))
+    assert brief(one.reading(spo2(4, "91"))) == [("limit_low", "on")]
+
+
 _VALUES = st.none() | st.integers(85, 103).map(Decimal) | st.sampled_from([Decimal("NaN"), Decimal("Infinity")])
 _MEASURED = st.tuples(
     st.sampled_from([(SPO2, "%"), (SPO2, "{score}"), (PULSE_RATE_OXIMETER, "/min"), (BATTERY, "%")]), _VALUES
@@ -147,7 +154,7 @@ def test_the_short_way_for_good_readings_leads_where_the_long_one_does(
     short, long = (DeviceWatch("oximeter", Cadence(1.0, 15.0), limits, 0) for _ in range(2))
     for second, (measurements, quality) in enumerate(readings):
         reading = Reading(ReadingClass.CONTINUOUS, tuple(measurements), quality)
-        long._clear = False
+        long._well.clear()
         assert list(short.reading(reading, second * S)) == list(long.reading(reading, second * S))
         for one in (short, long):
             one.elapse(second * S + S // 2)
