@@ -5,6 +5,7 @@ Owns: the process: signals, logs, exit codes. Never: wires parts; ``app`` does.
 
 import asyncio
 import faulthandler
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -86,6 +87,8 @@ async def _run(config: Config) -> int:
         running(config, load_drivers(), opener(_bluez), outputs=outputs, mark=mark) as agent,
         control.serving(config.hub.runtime_dir, agent.health.snapshot),
     ):
+        gc.collect()
+        gc.freeze()  # no later collection walks what lives as long as the process, while readings wait for it
         async with asyncio.TaskGroup() as waiting:
             ends = [waiting.create_task(event.wait()) for event in (ended, agent.restart)]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -52,7 +52,10 @@ class Judge(Protocol):
         ...
 
     def next_due(self) -> int | None:
-        """Say in monotonic nanoseconds when time alone may cause an event; None when never."""
+        """Say in monotonic nanoseconds when time alone may cause an event; None when never.
+
+        It comes no sooner than this unless ``version`` has moved.
+        """
         ...
 
     def snapshot(self) -> dict[str, Any]:
@@ -61,7 +64,7 @@ class Judge(Protocol):
 
     @property
     def version(self) -> int:
-        """Moves whenever the snapshot does."""
+        """Moves whenever the snapshot does, and whenever time may cause something sooner."""
         ...
 
 
@@ -113,7 +116,10 @@ class Intake:
         self._names: set[str] = set()
         self._stored_version = judge.version
         self._wake = asyncio.Event()
-        self._judged_ns: int | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_s = math.inf
+        self._tick_s = math.inf
+        self._asked_version: int | None = None
         self._flushing = asyncio.Lock()
         self._failed = False
         self.counts = Counts()
@@ -133,22 +139,23 @@ class Intake:
         Raises:
             StorageError: it could not be stored.
         """
-        counts, cls = self.counts, reading.cls
+        counts = self.counts
+        cls, _, _, measured, record, stored, _, _ = reading
         counts.received += 1
         name = ""
-        if repeats and (reading.record is not None or reading.measured is not None):
+        if repeats and (record is not None or measured is not None):
             name = self._outbox.name(device, reading)
             if await self._is_known(name, reading):
                 counts.repeated += 1
                 return False
             self._names.add(name)
-        received = ReceivedReading(device, reading, stamp, name)
         counts.by_device[device] = counts.by_device.get(device, 0) + 1
+        received = ReceivedReading(device, reading, stamp, name)
         self._add(cls, received)
         events = self._judge.reading(received)
         if events:
             self._raise(events)
-        if cls in _AWAITED or reading.stored or len(self._pending[cls]) >= _PENDING_MAX:
+        if cls in _AWAITED or stored or len(self._pending[cls]) >= _PENDING_MAX:
             await self._until_durable(cls)
         return True
 
@@ -167,7 +174,7 @@ class Intake:
     def _raise(self, events: Sequence[Any]) -> None:
         """Take alarm events: they go with the readings that caused them, at once."""
         for event in events:
-            self._add(ReadingClass.ALARM, self._to_wire(event))
+            self.note(self._to_wire(event))
         self._unannounced.extend(events)
 
     async def keep_state(self) -> None:
@@ -187,12 +194,13 @@ class Intake:
         due_s = item.stamp.monotonic_ns / 1e9 + self._commit_s[cls]
         if due_s < self._due_s.get(cls, math.inf):
             self._due_s[cls] = due_s
-            self._wake.set()
+            if due_s < self._rings_s:
+                self._wake.set()
 
     async def _until_durable(self, cls: ReadingClass) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._durable.setdefault(cls, []).append(future)
-        self._due_s[cls] = min(self._due_s.get(cls, 0.0), self._clock.monotonic_s())
+        self._due_s[cls] = 0.0  # at once
         self._wake.set()
         await future
 
@@ -206,10 +214,10 @@ class Intake:
             while True:
                 turned()
                 await self._sleep()
-                stamp = self._clock.stamp()
-                if self._judged_ns is not None and self._judged_ns <= stamp.monotonic_ns:
-                    self._raise(self._judge.tick(stamp))
                 now_s = self._clock.monotonic_s()
+                if self._tick_s <= now_s:
+                    self._raise(self._judge.tick(self._clock.stamp()))
+                    self._asked_version, now_s = None, self._clock.monotonic_s()
                 due = {cls for cls, due_s in self._due_s.items() if due_s <= now_s}
                 if ReadingClass.ALARM in due:
                     # the readings that raised an alarm go in its transaction, with the alarm state
@@ -217,6 +225,8 @@ class Intake:
                 if due:
                     await self._flush(due)
         finally:
+            if self._timer is not None:
+                self._timer.cancel()
             await self.drain()
 
     async def drain(self) -> None:
@@ -224,33 +234,41 @@ class Intake:
         await self._flush(set(ReadingClass))
 
     async def _sleep(self) -> None:
-        """Wait until something is due or comes in."""
+        """Wait until something is due or comes in.
+
+        One timer stands until it rings, or something is due before it: it may ring for nothing, which costs less than
+        a timer for every commit.
+        """
         self._wake.clear()
-        dues = [*self._due_s.values()]
-        self._judged_ns = self._judge.next_due()
-        if self._judged_ns is not None:
-            dues.append(self._judged_ns / 1e9)
-        now_s = self._clock.monotonic_s()
-        delay_s = min(*dues, now_s + TURN_S) - now_s if dues else TURN_S
-        timer = asyncio.get_running_loop().call_later(max(0.0, delay_s), self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
+        if self._asked_version != self._judge.version:
+            self._asked_version, judged_ns = self._judge.version, self._judge.next_due()
+            self._tick_s = math.inf if judged_ns is None else judged_ns / 1e9
+        due_s = min(self._tick_s, *self._due_s.values(), math.inf)
+        if due_s < self._rings_s or self._timer is None:
+            now_s = self._clock.monotonic_s()
+            if self._timer is not None:
+                self._timer.cancel()
+            self._rings_s = min(due_s, now_s + TURN_S)
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, self._rings_s - now_s), self._ring)
+        await self._wake.wait()
+
+    def _ring(self) -> None:
+        self._timer, self._rings_s = None, math.inf
+        self._wake.set()
 
     async def _flush(self, due: set[ReadingClass]) -> None:
         async with self._flushing:  # so that whoever drains also waits for what is being committed already
             await self._commit(due)
 
     async def _commit(self, due: set[ReadingClass]) -> None:
-        batches = {cls: self._pending[cls] for cls in due if self._pending[cls]}
+        batches = {cls: items for cls in due if (items := self._pending[cls])}
         waiting = [future for cls in due for future in self._durable.pop(cls, ()) if not future.done()]
         for cls in due:
             self._pending[cls] = []
             self._due_s.pop(cls, None)
         events, self._unannounced = self._unannounced, []
-        readings = [item for items in batches.values() for item in items if isinstance(item, ReceivedReading)]
-        names = [one.name for one in readings if one.name]
+        every = [item.name for items in batches.values() for item in items if isinstance(item, ReceivedReading)]
+        names = list(filter(None, every))
         version = self._judge.version
         # Where alarm events were lost, the state must not say that they happened: the next life raises them again.
         keep = version != self._stored_version and not self._failed
@@ -270,7 +288,7 @@ class Intake:
                 self._announce(events)
         self._stored_version = version
         self._names.difference_update(names)
-        self.counts.stored += len(readings)
+        self.counts.stored += len(every)
         self._offer(committed)
         for future in waiting:
             if not future.done():

@@ -3,8 +3,8 @@
 Owns: what the last readings of one device mean for its conditions.
 Never: keeps alarms or waits for condition delays of technical conditions; the alarm book does.
 
-This is the hot path, run for every reading: limits are found by measure code, in the unit of the reading, and a reading
-that changes nothing allocates next to nothing.
+This is the hot path, run for every reading: while nothing is violated, amiss or silent, a good reading of measurements
+that were all well before is all well again, and nothing of it is compared.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from hub_agent.alarms import technical
 from hub_agent.alarms.alarm import LIMIT_CODES, Cause, Condition
 from hub_agent.alarms.limits import CLEAR, Limit, LimitState, Priority, Transition, due_ns, elapse, inhibit, judge
-from hub_agent.model import UNUSABLE, Code, Quality, Reading, Unit
+from hub_agent.model import UNUSABLE, Code, Measurement, Quality, Reading, Unit
 from hub_agent.nomenclature import BATTERY, QUANTITIES
 
 MIN_PATIENCE_S: Final = 10.0
@@ -28,7 +28,8 @@ _UNUSABLE: Final = int(UNUSABLE)  # plain ints: an IntFlag's operators cost more
 _SENSOR_OFF: Final = int(Quality.SENSOR_OFF)
 _LOW_BATTERY: Final = int(Quality.LOW_BATTERY)
 _NOTED: Final = _UNUSABLE | _LOW_BATTERY
-_INFINITE: Final = Decimal("Infinity")
+_WELL_MAX: Final = 1024
+"""Measurements of one device that are remembered as well; few devices ever say so many different ones."""
 _NOWHERE: Final = Code(0)  # where a reading without measurements keeps its trouble
 
 Slot = tuple[Code, Priority]
@@ -63,15 +64,11 @@ class Cadence(NamedTuple):
 class Watch:
     """One limit of one device, in every unit that its quantity may come in, with what it remembers."""
 
-    __slots__ = ("inside", "limit", "limits", "state", "unit", "value")
+    __slots__ = ("limit", "limits", "state", "unit", "value")
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
         self.limits = {unit: limit.in_unit(unit) for unit in QUANTITIES[limit.measure].units}
-        self.inside = {
-            unit: (-_INFINITE if one.low is None else one.low, _INFINITE if one.high is None else one.high)
-            for unit, one in self.limits.items()
-        }
         self.state: LimitState = CLEAR
         self.value: Decimal | None = None
         self.unit: Unit = limit.unit
@@ -104,6 +101,8 @@ class DeviceWatch:
         self.troubles: dict[str, set[Code]] = {}
         self.watches: Mapping[Slot, Watch] = {}
         self._by_code: dict[Code, list[Watch]] = {}
+        self._well: set[Measurement] = set()
+        self._clear = True
         self.set_limits(limits)
 
     def set_limits(self, limits: Sequence[Limit]) -> list[Change]:
@@ -115,6 +114,7 @@ class DeviceWatch:
         self._by_code = {}
         for (code, _), watch in self.watches.items():
             self._by_code.setdefault(code, []).append(watch)
+        self._well.clear()
         changes: list[Change] = []
         for slot, old in before.items():
             side, new = old.state.side, self.watches.get(slot)
@@ -124,15 +124,33 @@ class DeviceWatch:
                 new.state, new.value, new.unit = old.state, old.value, old.unit
             elif old.state.on:
                 changes.extend(old.changes(self.name, [Transition(side, active=False)]))
+        self._clear = self._is_clear()
         return changes
 
-    def reading(self, reading: Reading, at_ns: int) -> list[Change]:
+    def _is_clear(self) -> bool:
+        """Tell whether no limit remembers anything."""
+        return all(watch.state is CLEAR for watch in self.watches.values())
+
+    def reading(self, reading: Reading, at_ns: int) -> Sequence[Change]:
         """Judge one live reading; the level of a battery alone is no word of the patient and ends no silence."""
         if len(reading.measurements) == 1 and reading.measurements[0].code == BATTERY:
             battery: list[Change] = []
             self._note(reading, int(reading.quality), (), battery)
             return battery
         self.seen_ns = at_ns
+        calm = self._clear and not (int(reading.quality) & _NOTED or self.troubles or self.silent)
+        if calm and self._well.issuperset(reading.measurements):
+            return ()
+        changes = self._weigh(reading)
+        self._clear = self._is_clear()
+        if calm and self._clear and not (self.troubles or changes):
+            if len(self._well) > _WELL_MAX:
+                self._well.clear()
+            self._well.update(reading.measurements)
+        return changes
+
+    def _weigh(self, reading: Reading) -> list[Change]:
+        """Judge a reading with all that it may change."""
         changes: list[Change] = []
         if self.silent:
             self.silent, self.dirty = False, True
@@ -147,9 +165,7 @@ class DeviceWatch:
                 noted = noted or code == BATTERY
             elif usable and value is not None and unit in watches[0].limits and value.is_finite():
                 for watch in watches:
-                    low, high = watch.inside[unit]
-                    if watch.state is not CLEAR or not low <= value <= high:  # of few readings
-                        changes.extend(self._judge(watch, value, unit, at_ns))
+                    changes.extend(self._judge(watch, value, unit))
             else:
                 absent.append(code)
                 self._inhibit(watches)
@@ -157,9 +173,8 @@ class DeviceWatch:
             self._note(reading, quality, absent, changes)
         return changes
 
-    def _judge(self, watch: Watch, value: Decimal, unit: Unit, at_ns: int) -> Iterable[Change]:
-        """Judge a value that leaves its limits, or may end what left them."""
-        state, transitions = judge(watch.limits[unit], watch.state, value, at_ns)
+    def _judge(self, watch: Watch, value: Decimal, unit: Unit) -> Iterable[Change]:
+        state, transitions = judge(watch.limits[unit], watch.state, value, self.seen_ns)
         if state is not CLEAR:
             watch.value, watch.unit = value, unit
         if state is not watch.state:
@@ -203,7 +218,7 @@ class DeviceWatch:
 
     def _battery_low(self, charge: Decimal | None) -> bool:
         before = BATTERY in self.troubles.get("low_battery", set())
-        if charge is None:
+        if charge is None or not charge.is_finite():
             return before
         return charge < BATTERY_LOW or (before and charge < BATTERY_FINE)
 
@@ -227,6 +242,7 @@ class DeviceWatch:
         watch = self.watches.get(slot)
         if watch is not None and remembered.side is not None and watch.limit.bound(remembered.side) is not None:
             watch.state, watch.value, watch.unit = remembered, value, unit
+            self._clear = False
 
     def violates(self, condition: Condition) -> bool:
         """Tell whether a limit's condition holds."""

@@ -76,13 +76,14 @@ class AlarmBook:
 
     def reading(self, received: ReceivedReading) -> Events:
         """Judge a reading; a late one is passed over."""
-        if received.reading.stored:
+        device, reading, stamp, _ = received
+        if reading.stored:
             return ()
-        watch = self._devices.get(received.device)
+        watch = self._devices.get(device)
         if watch is None:
-            watch = self._watch(received.device, Cadence(None), received.stamp)
-        changes = watch.reading(received.reading, received.stamp.monotonic_ns)
-        events = self._settle(watch, changes, received.stamp) if watch.dirty else ()
+            watch = self._watch(device, Cadence(None), stamp)
+        changes = watch.reading(reading, stamp.monotonic_ns)
+        events = self._settle(watch, changes, stamp) if watch.dirty else ()
         return events + self._resolve(watch, received) if self._register.alarms else events
 
     def tick(self, at: Stamp) -> Events:
@@ -104,7 +105,10 @@ class AlarmBook:
         return events
 
     def next_due(self) -> int | None:
-        """Give the monotonic nanoseconds (as in ``Stamp``) at which ``tick`` next has something to do; None: never."""
+        """Give the monotonic nanoseconds (as in ``Stamp``) at which ``tick`` next has something to do; None: never.
+
+        It looks at everything. What it gave holds until then: only what moves ``version`` can make it sooner.
+        """
         watched = [due for watch in self._devices.values() if (due := watch.next_due()) is not None]
         return min(chain(watched, self._pending.values(), self._off.dues(), self._register.dues()), default=None)
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub_agent.alarms.alarm import AlarmEvent
-from hub_agent.alarms.device_watch import Cadence
+from hub_agent.alarms.device_watch import Cadence, DeviceWatch
 from hub_agent.alarms.limits import Limit, Priority
 from hub_agent.alarms.watch import AlarmBook
 from hub_agent.model import (
@@ -124,3 +126,37 @@ def test_a_low_battery_by_flag_and_by_level() -> None:
     assert one.reading(spo2(8, "97")) == ()
     assert one.reading(spo2(9, None, code=BATTERY)) == ()
     assert brief(one.reading(spo2(10, "80", code=BATTERY))) == [("low_battery", "off")]
+
+
+def test_what_was_well_is_not_well_within_other_limits() -> None:
+    one = book()
+    assert [one.reading(spo2(second, "91")) for second in (1, 2)] == [(), ()]
+    one.set_limits([Limit(SPO2, "%", Decimal(92), None)], 1, at(3))
+    assert brief(one.reading(spo2(4, "91"))) == [("limit_low", "on")]
+
+
+_VALUES = st.none() | st.integers(85, 103).map(Decimal) | st.sampled_from([Decimal("NaN"), Decimal("Infinity")])
+_MEASURED = st.tuples(
+    st.sampled_from([(SPO2, "%"), (SPO2, "{score}"), (PULSE_RATE_OXIMETER, "/min"), (BATTERY, "%")]), _VALUES
+).map(lambda drawn: Measurement(*drawn[0], drawn[1], Absent.ERROR if drawn[1] is None else None))
+_QUALITY = st.sampled_from([Quality.GOOD, Quality.GOOD, Quality.ARTEFACT, Quality.SENSOR_OFF, Quality.LOW_BATTERY])
+
+
+@given(st.lists(st.tuples(st.lists(_MEASURED, max_size=3), _QUALITY), max_size=12))
+def test_the_short_way_for_good_readings_leads_where_the_long_one_does(
+    readings: list[tuple[list[Measurement], Quality]],
+) -> None:
+    limits = (
+        LOW,
+        Limit(SPO2, "%", Decimal(92), Decimal(98), delay_s=2, hysteresis=Decimal(1)),
+        Limit(PULSE_RATE_OXIMETER, "/min", None, Decimal(99)),
+    )
+    short, long = (DeviceWatch("oximeter", Cadence(1.0, 15.0), limits, 0) for _ in range(2))
+    for second, (measurements, quality) in enumerate(readings):
+        reading = Reading(ReadingClass.CONTINUOUS, tuple(measurements), quality)
+        long._well.clear()
+        assert list(short.reading(reading, second * S)) == list(long.reading(reading, second * S))
+        for one in (short, long):
+            one.elapse(second * S + S // 2)
+        assert (short.dirty, short.troubles, short.silent) == (long.dirty, long.troubles, long.silent)
+        assert [watch.state for watch in short.watches.values()] == [watch.state for watch in long.watches.values()]

@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from math import inf
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -43,6 +44,7 @@ class BookMachine(RuleBasedStateMachine):
         self.over: set[str] = set()
         self.stored = self.book.snapshot()
         self.version = self.book.version
+        self.asked: tuple[AlarmBook, int, float] | None = None
 
     def at(self) -> Stamp:
         return Stamp(f"{self.boot:016x}", self.now_ns, 0, ClockState.SYNCED)
@@ -161,6 +163,15 @@ class BookMachine(RuleBasedStateMachine):
     @invariant()
     def the_noc_sees_what_the_book_holds(self) -> None:
         assert {alarm.alarm_id: alarm.presence for alarm in self.book.alarms()} == self.noc
+
+    @invariant()
+    def only_a_moved_version_makes_the_next_tick_sooner(self) -> None:
+        """Whoever asked when to tick need not ask again before."""
+        due = self.book.next_due()
+        due_ns = inf if due is None else due
+        if self.asked is not None and self.asked[:2] == (self.book, self.book.version):
+            assert due_ns >= self.asked[2]
+        self.asked = self.book, self.book.version, due_ns
 
     @invariant()
     def nothing_unacknowledged_waits_longer_than_the_escalation(self) -> None:
