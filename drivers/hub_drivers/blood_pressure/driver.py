@@ -118,7 +118,7 @@ DRIVER: Final = Driver(
         "Beurer BM85: a subscription less than 0.1 s after discovery is acknowledged and then ignored.",
         "Omron: pairs only in -P- mode; takes Current Time (2A2B) once a connection and only when it is off.",
         "A mean pressure of NaN is normal.",
-        "Some cuffs send a layout of their own on 2A35: refused by its length.",
+        "Some cuffs send a layout of their own on 2A35: no living person has what it reads as, so it is quarantined.",
     ),
 )
 

@@ -63,7 +63,7 @@ def decode(data: bytes) -> PressureFrame:
     """Take a value apart.
 
     Raises:
-        DecodeError: the length is not the one that the flags call for, or the time is impossible.
+        DecodeError: shorter than the flags call for, or the time is impossible.
     """
     flags, systolic, diastolic, mean, time, pulse, user, status = _LAYOUT.unpack(data)
     return _frame(

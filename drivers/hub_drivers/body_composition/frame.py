@@ -90,7 +90,7 @@ def decode(data: bytes) -> CompositionFrame:
     """Take a value apart.
 
     Raises:
-        DecodeError: the length is not the one that the flags call for, or the time is impossible.
+        DecodeError: shorter than the flags call for, or the time is impossible.
     """
     flags, fat, time, user, basal, share, muscle, fat_free, lean, water, impedance, weight, height = _LAYOUT.unpack(
         data

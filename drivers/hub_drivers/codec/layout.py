@@ -1,6 +1,8 @@
 """Values whose flags say which fields follow: one compiled ``struct`` for each combination of flags.
 
-Owns: exact lengths; a value that is cut short, or goes on after its last field, is refused.
+Owns: lengths. A value that is cut short is refused. What follows its last field is passed over, so that a later version
+of a service may add fields: the profiles' test suites send collectors "additional octets not represented in the flags
+field" (HRP.TS, HTP.TS, as the collector test applications of ST's BlueNRG kits name them) and expect the rest read.
 Never: interprets a field, or looks at a flag that names none.
 """
 
@@ -59,13 +61,15 @@ class Layout:
         """Take ``data`` apart: flags, the other fixed fields, then every optional field, ``b""`` where absent.
 
         Raises:
-            DecodeError: the length is not the one that the flags call for.
+            DecodeError: shorter than the flags call for.
         """
         try:
             return self._compiled[data[0] if self._width == 1 else data[0] | data[1] << 8].unpack(data)
         except (struct.error, IndexError):
-            size = self.size(int.from_bytes(data[: self._width], "little"))
-            raise DecodeError(f"{self._name}: {len(data)} bytes, its flags call for {size}") from None
+            layout = self._compiled[int.from_bytes(data[: self._width], "little")]
+        if len(data) < layout.size:
+            raise DecodeError(f"{self._name}: {len(data)} bytes, its flags call for {layout.size}")
+        return layout.unpack_from(data)
 
 
 def fixed(data: bytes, layout: Struct, name: str) -> tuple[Any, ...]:

@@ -78,7 +78,6 @@ _SIZES: Final = {
 _TURNED: Final = bytes(value ^ 0x80 for value in range(256))
 _LENT: Final = tuple(sum((high >> at & 1) << 8 * at + 7 for at in range(7)) for high in range(256))
 """The bits 7 that a second byte of a packet lends to those that follow it, the first of them lowest."""
-_EXACT: Final = {LIVE: 9, STORED_WITH_PI: 6, STORED: 8}
 
 
 class Packet(NamedTuple):
@@ -152,15 +151,13 @@ def decode_packet(data: bytes) -> Packet:
     """Put a packet together.
 
     Raises:
-        DecodeError: fewer than three or more than nine bytes, a known type of another length, or wrong sync bits.
+        DecodeError: fewer than three or more than nine bytes, or wrong sync bits.
     """
     if not (3 <= len(data) <= LONGEST or (len(data) == 2 and data[0] == FREE)):
         raise DecodeError("length")
     kind, high, low = data[0], data[1], data[2:].translate(_TURNED)
     if kind & 0x80 or not high & 0x80 or not low.isascii():
         raise DecodeError("sync")
-    if len(data) != _EXACT.get(kind, len(data)):
-        raise DecodeError("length")
     payload = int.from_bytes(low, "little") | _LENT[high] & (1 << 8 * len(low)) - 1
     return _packet((kind, payload.to_bytes(len(low), "little")))
 

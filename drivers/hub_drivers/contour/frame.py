@@ -3,7 +3,8 @@
 Owns: their layout. Never: keeps a dialogue.
 
 Source: glucometers-tech/glucometerutils (support/contourusb.py). A frame is STX, a digit, text, CR, ETB or ETX, and
-the sum from the digit to there as two hexadecimal digits, CR LF; EOT may come before it and ENQ after.
+the sum from the digit to there as two hexadecimal digits, CR LF; EOT may come before it and ENQ after. A frame that a
+record goes on after has no CR before its ETB.
 """
 
 import re
@@ -16,9 +17,9 @@ from hub_drivers.codec.checksum import sum8
 
 __all__ = ["FORMATS", "Frame", "Result", "decode_frame", "decode_result"]
 
-_FRAME: Final = re.compile(rb"\x04?\x02(([0-7])([^\r\x02\x03\x17]*)\r[\x03\x17])([0-9A-F]{2})\r\n[\x04\x05]?")
+_FRAME: Final = re.compile(rb"\x04?\x02(([0-7])([^\r\x02\x03\x17]*)\r?[\x03\x17])([0-9A-F]{2})\r\n[\x04\x05]?")
 _RESULT: Final = re.compile(
-    rb"R\|(\d+)\|\w*\^\w*\^\w*\^(\w+)\|(\d+(?:\.\d+)?)\|(\w+/\w+)\^([BPD])\|\|([><A-Z/0-9]*)\|\|(\d{8,14})"
+    rb"R\|(\d+)\|\w*\^\w*\^\w*\^(\w+)\|(\d+(?:\.\d+)?)\|([\w/]+)\^([BPD]?)\|\|([><A-Z/0-9]*)\|\|(\d{8,14})"
 )
 _SHOWN: Final = 20
 
@@ -37,8 +38,8 @@ class Result(NamedTuple):
         seq: its number.
         test: what was measured.
         value: the concentration.
-        unit: its unit.
-        ref: reference method: B whole blood, P plasma, D deproteinised.
+        unit: its unit; of carbohydrates and insulin, which the wearer enters, the number of one.
+        ref: reference method: B whole blood, P plasma, D deproteinised; empty for what the wearer enters.
         markers: before or after a meal and the like, divided by slashes.
         taken: YYYYMMDDhhmm.
     """

@@ -100,7 +100,7 @@ def decode(data: bytes) -> ContextFrame:
     """Take a value apart.
 
     Raises:
-        DecodeError: the length is not the one that the flags call for.
+        DecodeError: shorter than the flags call for.
     """
     flags, sequence, extended, carbohydrate, meal, people, exercise, medication, hba1c = _LAYOUT.unpack(data)
     return _frame(

@@ -95,7 +95,7 @@ def decode(data: bytes) -> GlucoseFrame:
     """Take a value apart.
 
     Raises:
-        DecodeError: the length is not the one that the flags call for, or the time is impossible.
+        DecodeError: shorter than the flags call for, or the time is impossible.
     """
     flags, sequence, base_time, offset_min, sample, status = _LAYOUT.unpack(data)
     return _frame(

@@ -4,7 +4,8 @@ Owns: its layout. Never: judges a value.
 
 One byte of flags: 0 a 16-bit rate, 1 and 2 contact (detected, supported), 3 energy, 4 RR intervals, 5-7 reserved; then
 the rate, the energy in kJ, and any number of RR intervals of 1/1024 s, the oldest first. "RR present" with none is read
-as none: the bytes are whole, and the rate in them is as good as any.
+as none: the bytes are whole, and the rate in them is as good as any. Without "RR present", what follows the last field
+is passed over, as :mod:`hub_drivers.codec.layout` does.
 """
 
 from functools import lru_cache
@@ -48,8 +49,10 @@ def _layout(flags: int, length: int) -> Struct:
     """
     head = Struct(_HEADS[flags & 0x09])
     count, half = divmod(length - head.size, 2)
-    if count < 0 or (length != head.size and not flags & _RR_PRESENT):
+    if count < 0:
         raise DecodeError(f"heart rate: {length} bytes, its flags call for {head.size}")
+    if not flags & _RR_PRESENT:
+        return Struct(f"{head.format}{length - head.size}x")
     if half:
         raise DecodeError("heart rate: half an RR interval")
     return Struct(f"{head.format}{count}H")
@@ -59,7 +62,7 @@ def decode(data: bytes) -> HeartRateFrame:
     """Take a value apart.
 
     Raises:
-        DecodeError: cut short, a byte too many, or half an RR interval.
+        DecodeError: cut short, or half an RR interval.
     """
     if not data:
         raise DecodeError("heart rate: empty")

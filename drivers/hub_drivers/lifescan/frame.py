@@ -6,6 +6,7 @@ Never: judges a reading, keeps a dialogue.
 Source: glucometers-tech/glucometer-protocols (lifescan/shared-binary-protocol.md) and glucometerutils (otultraeasy.py,
 otultra2.py). A frame is 02, its length, link control, message, 03 and a CRC-16 (CCITT, start FFFF), little-endian. A
 line ends with a space and the sum of what is before it as four hexadecimal digits. Both tell mg/dL, whatever they show.
+The Ultra before it sends the same records without meal and comment (a log in gnu-gluco-control:OneTouchUltra.java).
 """
 
 import re
@@ -52,7 +53,7 @@ _RESULT: Final = Struct("<2xII")
 _EPOCH: Final = datetime(1970, 1, 1)
 _LINE: Final = re.compile(rb"([ -~]+) ([0-9A-F]{4})\r?\n?")
 _ULTRA2: Final = re.compile(
-    r'P "[A-Z]{3}","(\d\d)/(\d\d)/(\d\d)","(\d\d):(\d\d):(\d\d)   ","([C ]) (\d{3})([? ])","[NBA]","\d\d", 00'
+    r'P "[A-Z]{3}","(\d\d)/(\d\d)/(\d\d)","(\d\d):(\d\d):(\d\d)   ","([C ]) (\d{3})([? ])",(?:"[NBA]","\d\d",)? 00'
 )
 _ULTRA2_COUNT: Final = re.compile(r'P (\d{3}),"[0-9A-Z]{9}","(?:MG/DL |MMOL/L)"')
 

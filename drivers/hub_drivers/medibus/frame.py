@@ -18,7 +18,7 @@ from hub_drivers.codec.made import maker
 __all__ = ["FORMATS", "Frame", "decode", "decode_integer"]
 
 _KINDS: Final = {0x1B: "command", 0x01: "response"}
-_NUMBER: Final = re.compile(rb" *([+-]?\d{1,9})(?:\.\d*)? *")
+_NUMBER: Final = re.compile(rb" *([+-]?) *(\d{1,9})(?:\.\d*)? *")
 
 
 class Frame(NamedTuple):
@@ -48,7 +48,7 @@ def decode(data: bytes) -> Frame:
 
 
 def decode_integer(data: bytes) -> int:
-    """Read a number padded with spaces; what follows its decimal point is cut off, not rounded.
+    """Read a number padded with spaces, after its sign as well; what follows its decimal point is cut off, not rounded.
 
     Raises:
         DecodeError: no number.
@@ -56,7 +56,7 @@ def decode_integer(data: bytes) -> int:
     found = _NUMBER.fullmatch(data)
     if found is None:
         raise DecodeError("number")
-    return int(found[1])
+    return int(found[1] + found[2])
 
 
 FORMATS: Final[Mapping[str, FormatDecoder]] = {

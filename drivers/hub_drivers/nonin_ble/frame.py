@@ -2,8 +2,6 @@
 
 Owns: its layout and the control command. Never: judges a reading.
 
-Source: Nonin specification 113142-000-02 revision B, as ble_nco_spec_decoder.swift and andreasdri/nonin-3230-ble
-read it. Missing: saturation 127, rate 511.
 Source: Nonin specification 113142-000-02 revision B, as ble_nco_spec_decoder.swift (M. Villarroel) and
 andreasdri/nonin-3230-ble:index.js read it. Missing: saturation 127, rate 511.
 """

@@ -53,13 +53,14 @@ _frame: Final = maker(Frame)
 
 
 def decode(data: bytes) -> Frame:
-    """Take a frame apart.
+    """Take a frame apart. Cuffs that send pieces of 16 bytes fill the last with zeros.
 
     Raises:
         DecodeError: another length than it says, or an exclusive or that is not zero.
     """
-    if len(data) < _LEAST or data[0] != len(data):
+    if len(data) < _LEAST or not _LEAST <= data[0] <= len(data) or any(data[data[0] :]):
         raise DecodeError("length")
+    data = data[: data[0]]
     if xor8(data):
         raise DecodeError("xor")
     _, kind, address, size = _HEAD.unpack_from(data)

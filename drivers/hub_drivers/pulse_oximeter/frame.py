@@ -147,7 +147,7 @@ def decode_continuous(data: bytes) -> ContinuousFrame:
     """Take a value of 2A5F apart.
 
     Raises:
-        DecodeError: the length is not the one that the flags call for.
+        DecodeError: shorter than the flags call for.
     """
     flags, spo2, rate, fast, slow, status, device, pai = _CONTINUOUS.unpack(data)
     return _continuous(
@@ -167,7 +167,7 @@ def decode_spot(data: bytes) -> SpotFrame:
     """Take a value of 2A5E apart.
 
     Raises:
-        DecodeError: the length is not the one that the flags call for, or the time is impossible.
+        DecodeError: shorter than the flags call for, or the time is impossible.
     """
     flags, spo2, rate, time, status, device, pai = _SPOT.unpack(data)
     return _spot(
@@ -187,7 +187,7 @@ def decode_features(data: bytes) -> FeaturesFrame:
     """Take the value of 2A60 apart.
 
     Raises:
-        DecodeError: the length is not the one that the features call for.
+        DecodeError: shorter than the features call for.
     """
     features, measurement_mask, device_mask = _FEATURES.unpack(data)
     return _features((features, measurement_mask if features & 0x01 else None, _word(device_mask)))

@@ -3,8 +3,6 @@
 Owns: their layout. Never: keeps a dialogue.
 
 Source: glucometers-tech/glucometer-protocols:src/taidoc/td42xx.md. A frame is 51, command, four bytes, A3 (to the
-meter) or A5 (from it), and the sum of all before. A date is a 16-bit little-endian word: year from
-2000 (7 bits), month and day; then minute, then hour.
 meter) or A5 (from it), and the sum of all before. A date is a 16-bit little-endian word of year less 2000 (7 bits),
 month and day, then minute, then hour.
 """

@@ -42,7 +42,7 @@ def decode(data: bytes) -> TemperatureFrame:
     """Take a value apart.
 
     Raises:
-        DecodeError: the length is not the one that the flags call for, or the time is impossible.
+        DecodeError: shorter than the flags call for, or the time is impossible.
     """
     flags, temperature, time, site = _LAYOUT.unpack(data)
     return _frame(

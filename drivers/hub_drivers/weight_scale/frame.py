@@ -56,7 +56,7 @@ def decode(data: bytes) -> WeightFrame:
     """Take a value apart.
 
     Raises:
-        DecodeError: the length is not the one that the flags call for, or the time is impossible.
+        DecodeError: shorter than the flags call for, or the time is impossible.
     """
     flags, weight, time, user, body = _LAYOUT.unpack(data)
     imperial = flags & 0x01 != 0

@@ -18,15 +18,21 @@ def _size(flags: int) -> int:
 
 
 @given(st.binary(max_size=16))
-def test_exactly_the_length_that_the_flags_call_for(data: bytes) -> None:
-    if data and len(data) == _size(data[0]):
-        assert LAYOUT.size(data[0]) == len(data)
+def test_at_least_the_length_that_the_flags_call_for(data: bytes) -> None:
+    if data and len(data) >= _size(data[0]):
+        assert LAYOUT.size(data[0]) == _size(data[0])
         flags, _head, number, raw, byte = LAYOUT.unpack(data)
         assert flags == data[0]
         assert [value != b"" for value in (number, raw, byte)] == [bool(flags & mask) for mask in SIZES]
     else:
         with pytest.raises(DecodeError, match="toy"):
             LAYOUT.unpack(data)
+
+
+@given(st.binary(min_size=16, max_size=16), st.binary(max_size=8))
+def test_what_follows_the_last_field_is_passed_over(data: bytes, more: bytes) -> None:
+    value = data[: _size(data[0])]
+    assert LAYOUT.unpack(value + more) == LAYOUT.unpack(value)
 
 
 def test_fields_keep_their_order_and_their_byte_order() -> None:
@@ -37,7 +43,7 @@ def test_two_bytes_of_flags() -> None:
     layout = Layout("H", (0x0100, "B"), name="wide", width=2)
     assert layout.unpack(b"\x00\x01\x2a") == (0x0100, 42)
     with pytest.raises(DecodeError):
-        layout.unpack(b"\x01\x00\x2a")
+        layout.unpack(b"\x01\x01")
 
 
 def test_a_fixed_value_has_one_length() -> None:

@@ -129,6 +129,15 @@ def test_ultra2_reads_a_dump(emitted: Callable[..., list[Reading]]) -> None:
     assert damaged.measurements[0].value is None
 
 
+def test_the_ultra_before_it_tells_neither_meal_nor_comment(emitted: Callable[..., list[Reading]]) -> None:
+    session = ultra2.DRIVER.session({})
+    list(session.opened(NOW))
+    logged = b'P "SUN","05/25/08","05:01:16   ","  085 ", 00 0836\r\n'
+    (one,) = emitted(session, [line(HEADER.format(1)) + logged])
+    assert one.measurements[0].value == 85
+    assert one.measured == DeviceTime(datetime(2008, 5, 25, 5, 1, 16))
+
+
 def test_ultra2_reports_only_what_is_new(emitted: Callable[..., list[Reading]]) -> None:
     session = ultra2.DRIVER.session({})
     list(session.opened(NOW))
