@@ -49,6 +49,10 @@ class Shared(Protocol):
         """Say that the adapter itself seems stuck."""
         ...
 
+    def gave_up(self, address: str) -> None:
+        """Say that a connect to ``address`` came to nothing."""
+        ...
+
     def connected(self) -> None:
         """Say that it does not."""
         ...
@@ -273,6 +277,7 @@ class BleConnector:
             with suppress(*WEATHER):
                 async with asyncio.timeout(shared.timings.disconnect_s):
                     await client.disconnect()
+            shared.gave_up(self._address)
             raise
         connection.opened(client)
         shared.connected()

@@ -52,6 +52,7 @@ class Hub:
         slots: how many links the adapter can hold.
         faults: errors that the next connects raise instead of connecting, oldest first.
         numb: what it takes before the adapter hears anybody again; None while it hears.
+        hidden: addresses that the service keeps to itself until it scans afresh.
         connecting: one LE create-connection at a time, as on a real controller.
     """
 
@@ -69,6 +70,7 @@ class Hub:
         self.connecting = asyncio.Lock()
         self.powered = False
         self.numb: Cure | None = None
+        self.hidden: set[str] = set()
         self._listeners: list[Callable[[Advertisement], None]] = []
         self._expected: dict[str, AskPasskey | None] = {}
 
@@ -102,6 +104,7 @@ class Hub:
         if not self._listeners:
             if self.numb == "rescan":
                 self.numb = None
+            self.hidden.clear()
             await faithful(self.device.start_scanning(active=active, filter_duplicates=False))
         self._listeners.append(listener)
 
@@ -113,7 +116,7 @@ class Hub:
                 await faithful(self.device.stop_scanning())
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
-        if self.numb is not None or not self.powered:
+        if self.numb is not None or not self.powered or plain(advertisement.address) in self.hidden:
             return
         self.seen[plain(advertisement.address)] = advertisement.address
         for listener in tuple(self._listeners):
