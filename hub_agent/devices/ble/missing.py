@@ -92,5 +92,9 @@ class Missing:
             search.steps = min(search.steps + 1, 16)  # far beyond any pause, and no overflow in a year
             search.step, search.stepped_at_s = step, at_s
         if step is Step.POWER_CYCLE:
-            self._given_up_at_s.clear()
-            self._rested_at_s = at_s + self._rest_s
+            self.reset(at_s)
+
+    def reset(self, at_s: float) -> None:
+        """Take note that the controller was reset, for whatever reason: no link is left that nobody knows of."""
+        self._given_up_at_s.clear()
+        self._rested_at_s = at_s + self._rest_s

@@ -218,6 +218,7 @@ class Radio:
             async with weather("radio: heal"), asyncio.timeout(self.timings.host_s):
                 if step is Step.POWER_CYCLE:
                     await self.host.power_cycle()
+                    self._missing.reset(asyncio.get_running_loop().time())
                 elif step is Step.RESTART:
                     done = await self.host.restart()
         except BleError:

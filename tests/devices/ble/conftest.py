@@ -107,7 +107,7 @@ class Bench:
     @property
     def never_s(self) -> float:
         """How long to wait for what must not come; virtual time costs nothing."""
-        return 5.0 if REAL else 30.0
+        return 3.0 if REAL else 30.0
 
     @property
     def controller(self) -> HubController:
