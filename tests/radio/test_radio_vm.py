@@ -49,7 +49,8 @@ async def _compile() -> None:
 async def _run(name: str, tests: tuple[str, ...], out: Path) -> tuple[int, str]:
     """Run tests in a machine of their own; give its exit code and all it said."""
     process = await asyncio.create_subprocess_exec(
-        *(ROOT / "scripts/radio-vm", "-o", out, "-t", str(LONGEST_S), "--", *PYTEST, "--durations=0", *tests),
+        *(ROOT / "scripts/radio-vm", "-o", out, "-t", str(LONGEST_S), "--"),
+        *(*PYTEST, "--durations=0", *tests),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

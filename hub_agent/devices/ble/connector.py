@@ -271,7 +271,9 @@ class BleConnector:
             **shared.host.client_args,
         )
         try:
-            async with weather(f"{self._alias}: connect"), asyncio.timeout(patience_s):
+            # Twice: bleak asks BlueZ to give a connect up, and would wait for the answer however long it takes.
+            end_s = patience_s + shared.timings.disconnect_s
+            async with weather(f"{self._alias}: connect"), asyncio.timeout(end_s), asyncio.timeout(patience_s):
                 await client.connect()
         except BaseException:
             with suppress(*WEATHER):
