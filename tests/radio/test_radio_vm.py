@@ -1,4 +1,4 @@
-"""The radio on real BlueZ, in two throw-away virtual machines side by side: a radio's time is mostly waiting."""
+"""The radio on real BlueZ, in three throw-away virtual machines side by side: a radio's time is mostly waiting."""
 
 import asyncio
 import re
@@ -13,18 +13,19 @@ CANNOT: Final = 77
 LONGEST_S: Final = 1200
 
 MACHINES: Final = {
-    "links": ("tests/devices/ble/test_radio.py", "tests/devices/ble/test_virtual_devices.py"),
-    "home": (
-        "tests/radio/bluez_home.py",
+    "home": ("tests/radio/bluez_home.py",),
+    "links": ("tests/devices/ble/test_radio.py",),
+    "devices": (
         "tests/devices/ble/bluez_recovery.py",
-        "tests/devices/ble/test_table.py",
-        "tests/devices/ble/test_recognition.py",
         "tests/devices/ble/test_hidden.py",
+        "tests/devices/ble/test_recognition.py",
+        "tests/devices/ble/test_table.py",
+        "tests/devices/ble/test_virtual_devices.py",
     ),
 }
 """The same tests as on the fast bench, and those that need a bluetoothd to kill; each machine about as long."""
 
-FIGURES: Final = re.compile(r"^(home|connects|radio-vm): .*|.*\d (passed|failed).*", re.MULTILINE)
+FIGURES: Final = re.compile(r"^(---|home:|connects:|radio-vm:|[\d.]+s call) .*|.*\d (passed|failed).*", re.MULTILINE)
 
 
 PYTEST: Final[tuple[str, ...]] = (
@@ -50,7 +51,7 @@ async def _run(name: str, tests: tuple[str, ...], out: Path) -> tuple[int, str]:
     """Run tests in a machine of their own; give its exit code and all it said."""
     process = await asyncio.create_subprocess_exec(
         *(ROOT / "scripts/radio-vm", "-o", out, "-t", str(LONGEST_S), "--"),
-        *(*PYTEST, "--durations=0", *tests),
+        *(*PYTEST, "--durations=8", *tests),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
