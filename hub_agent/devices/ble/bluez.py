@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Final
 
+from bleak.backends.bluezdbus.version import BlueZFeatures
 from bleak.exc import BleakDBusError
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
@@ -48,6 +49,9 @@ class BlueZ:
         self._agent = Agent()
         self._bus: MessageBus | None = None
         self._changed: Change | None = None
+        # Before its first connect bleak 3.1 runs `bluetoothctl --version`, to refuse BlueZ below 5.55 (Debian 12 has
+        # 5.66). If that connect is given up meanwhile, every later one waits for the answer while this process lives.
+        BlueZFeatures.checked_bluez_version = True
 
     # --- Host --------------------------------------------------------------------------------------------------------
 

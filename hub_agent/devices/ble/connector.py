@@ -49,6 +49,10 @@ class Shared(Protocol):
         """Say that the adapter itself seems stuck."""
         ...
 
+    def gave_up(self, address: str) -> None:
+        """Say that a connect to ``address`` came to nothing."""
+        ...
+
     def connected(self) -> None:
         """Say that it does not."""
         ...
@@ -267,12 +271,15 @@ class BleConnector:
             **shared.host.client_args,
         )
         try:
-            async with weather(f"{self._alias}: connect"), asyncio.timeout(patience_s):
+            # Twice: bleak asks BlueZ to give a connect up, and would wait for the answer however long it takes.
+            end_s = patience_s + shared.timings.disconnect_s
+            async with weather(f"{self._alias}: connect"), asyncio.timeout(end_s), asyncio.timeout(patience_s):
                 await client.connect()
         except BaseException:
             with suppress(*WEATHER):
                 async with asyncio.timeout(shared.timings.disconnect_s):
                     await client.disconnect()
+            shared.gave_up(self._address)
             raise
         connection.opened(client)
         shared.connected()

@@ -4,9 +4,9 @@ Owns: the scanner's life, the turn to connect, the live links, the recovery ladd
 Never: knows a driver's session, decodes, or stores.
 
 Events (fields): ``radio_up``; ``radio_down`` (reason); ``radio_silent``; ``radio_heard``; ``radio_step`` (step, done);
-``adapter_on``, ``adapter_off``, ``bluetooth_gone``, ``bluetooth_back``; and from the connectors, with
-the device's alias, ``bond_made``, ``bond_lost``, ``bond_renewed``, ``pairing_refused``, ``serial_changed``,
-``table_outdated``, ``chunks_dropped`` (count).
+``device_found`` (device, step: what brought back a device that was hidden); ``adapter_on``, ``adapter_off``,
+``bluetooth_gone``, ``bluetooth_back``; and from the connectors, with the device's alias, ``bond_made``, ``bond_lost``,
+``bond_renewed``, ``pairing_refused``, ``serial_changed``, ``table_outdated``, ``chunks_dropped`` (count).
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from hub_agent.devices.ble.connection import BleConnection
 from hub_agent.devices.ble.connector import BleConnector
 from hub_agent.devices.ble.host import AskPasskey, Host, OnEvent
 from hub_agent.devices.ble.ladder import Ladder, Step
+from hub_agent.devices.ble.missing import Missing
 from hub_agent.devices.ble.scanner import Scanner, Sighting
 from hub_agent.devices.ble.serial_numbers import SerialNumbers
 from hub_agent.devices.ble.timings import Timings
@@ -61,6 +62,8 @@ class Radio:
         self.connections: set[BleConnection] = set()
         self._deaf = Ladder(self.timings.rest_s)
         self._stuck = Ladder(self.timings.rest_s)
+        self._missing = Missing(self.timings.silence_s, self.timings.rest_s, self.scanner.heard_at_s)
+        self._aliases: dict[str, str] = {}
         self._disturbed = asyncio.Event()
         self._suspected = False
         self._down = ""
@@ -80,6 +83,7 @@ class Radio:
 
     def connector(self, alias: str, address: str, link: BleLink, *, ask: AskPasskey | None = None) -> BleConnector:
         """Make the connector of one configured device."""
+        self._aliases[address.upper()] = alias
         return BleConnector(self, alias, address, link, ask)
 
     async def survey(self, seconds: float, drivers: Mapping[str, Match]) -> tuple[Sighting, ...]:
@@ -110,17 +114,21 @@ class Radio:
                     await self._heal(ladder)
 
     async def _start(self) -> None:
-        """Prepare the stack and scan; a new bluetoothd may hold links of the old one, whose devices never advertise."""
+        """Prepare the stack and scan."""
         async with weather("radio: prepare"), asyncio.timeout(self.timings.host_s):
             await self.host.ready()
+        await self._scan()
+        if self._down:
+            self._down = ""
+            self.on_event("radio_up", {})
+
+    async def _scan(self) -> None:
+        """Scan afresh; BlueZ may hold links of an earlier life, or of an earlier bluetoothd, which hide devices."""
         for address in self.scanner.awaited:
             with suppress(BleError):  # whom BlueZ will not let go is no reason not to hear the others
                 async with weather("radio: release"), asyncio.timeout(self.timings.host_s):
                     await self.host.release(address)
         await self.scanner.start()
-        if self._down:
-            self._down = ""
-            self.on_event("radio_up", {})
 
     async def _watch(self) -> Ladder | None:
         """Watch the scanner until it must be restarted; give the ladder to climb when that alone may not do."""
@@ -129,9 +137,15 @@ class Radio:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.timings.silence_s / _LOOKS):
                     await self._disturbed.wait()
+            step = self._seek()
+            if step is Step.POWER_CYCLE:
+                await self._free()
+                return None
             if self.scanner.heard != heard:
                 heard = self.scanner.heard
                 self._hears()
+                if step is Step.RESCAN and not await self._rescan():
+                    return None
             elif self.scanner.awaited and self.scanner.silent_s() >= self.timings.silence_s:
                 if not self._silent:
                     self._silent = True
@@ -139,6 +153,36 @@ class Radio:
                 return self._deaf
         suspected, self._suspected = self._suspected, False
         return self._stuck if suspected else None
+
+    # --- who is missing ----------------------------------------------------------------------------------------------
+
+    def gave_up(self, address: str) -> None:
+        """Say that a connect came to nothing: the device may be linked with nobody."""
+        self._missing.gave_up(address, asyncio.get_running_loop().time())
+
+    def _seek(self) -> Step | None:
+        """Tell whom the last step brought back, and choose the next for those who are awaited in vain."""
+        awaited = self.scanner.awaited
+        for address, step in self._missing.over(awaited):
+            self.on_event("device_found", {"device": self._aliases[address], "step": step.value})
+        return self._missing.next(asyncio.get_running_loop().time(), awaited, links=len(self.connections))
+
+    async def _rescan(self) -> bool:
+        """Scan afresh for those who are missing, but not amid a connect, which would hold it up. False: it failed."""
+        try:
+            async with self.turn:
+                await self._scan()
+        except BleError:
+            return False
+        self._missing.took(Step.RESCAN, asyncio.get_running_loop().time())
+        return True
+
+    async def _free(self) -> None:
+        """Reset the controller, which ends links that nobody knows of."""
+        async with self.turn:
+            done = await self._take(Step.POWER_CYCLE)
+        self._missing.took(Step.POWER_CYCLE, asyncio.get_running_loop().time())
+        self.on_event("radio_step", {"step": Step.POWER_CYCLE.value, "done": int(done)})
 
     # --- healing -----------------------------------------------------------------------------------------------------
 
@@ -162,18 +206,24 @@ class Radio:
     async def _heal(self, ladder: Ladder) -> None:
         """Take the next step of a ladder, and report it unless it is the last one again."""
         step = ladder.climb(asyncio.get_running_loop().time(), links=len(self.connections))
+        done = await self._take(step)
+        if step is not self._step:
+            self._step = step
+            self.on_event("radio_step", {"step": step.value, "done": int(done)})
+
+    async def _take(self, step: Step) -> bool:
+        """Take a step; False when it failed or is not allowed."""
         done = True
         try:
             async with weather("radio: heal"), asyncio.timeout(self.timings.host_s):
                 if step is Step.POWER_CYCLE:
                     await self.host.power_cycle()
+                    self._missing.reset(asyncio.get_running_loop().time())
                 elif step is Step.RESTART:
                     done = await self.host.restart()
         except BleError:
             done = False
-        if step is not self._step:
-            self._step = step
-            self.on_event("radio_step", {"step": step.value, "done": int(done)})
+        return done
 
     def _report_down(self, reason: str) -> None:
         if reason != self._down:

@@ -154,7 +154,10 @@ class Scanner:
         self._known.setdefault(address, (float("-inf"), None))
 
     async def sighting(self, address: str) -> BLEDevice:
-        """Wait, however long, for the next advertisement of ``address``."""
+        """Wait for the next advertisement of ``address``: without a bound, because a cuff may be off for days.
+
+        That nobody waits in vain for a device that is there, only not shown, is the radio's care (``missing``).
+        """
         future: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(address, []).append(future)
         try:
@@ -173,10 +176,13 @@ class Scanner:
         """How long nobody was heard, or since the scanner started."""
         return asyncio.get_running_loop().time() - self._heard_at_s
 
+    def heard_at_s(self, address: str) -> float:
+        """Give when ``address`` was heard last, minus infinity for never."""
+        return self._known.get(address, (float("-inf"), None))[0]
+
     def fresh(self, address: str) -> bool:
         """Tell whether ``address`` was heard lately."""
-        heard_at_s, _ = self._known.get(address, (float("-inf"), None))
-        return asyncio.get_running_loop().time() - heard_at_s <= self._timings.fresh_s
+        return asyncio.get_running_loop().time() - self.heard_at_s(address) <= self._timings.fresh_s
 
     def rssi_dbm(self, address: str) -> int | None:
         """Give how loud ``address`` was last; None when unknown."""

@@ -20,7 +20,8 @@ class Timings:
         fresh_s: a connect begins only if the device was heard so recently.
         busy_s: the first wait after "in progress"; doubles each time.
         busy_tries: connect calls made while the adapter says "in progress", before the attempt counts as failed.
-        silence_s: nobody heard for so long while a device is awaited: the scanner is suspected.
+        silence_s: nobody heard for so long while a device is awaited: the scanner is suspected. One awaited device not
+            heard for so long: the scanner is restarted, with pauses that double up to ``rest_s``.
         rest_s: pause between two climbs of the recovery ladder.
         retry_s: first pause when the adapter or the service is not there; doubles up to ``retry_max_s``.
         retry_max_s: longest such pause.

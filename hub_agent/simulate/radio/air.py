@@ -151,11 +151,18 @@ class Air(LocalLink):
                     end(controller, connection)
         self._held = [held for held in self._held if gone not in held[:2]]
 
-    def drop(self, controller: Controller) -> None:
-        """End a controller's side of its links at once, as a power cut does; its peers notice by supervision."""
+    def drop(self, controller: Controller, *, telling: bool = True) -> None:
+        """End a controller's side of its links at once, as a power cut does; its peers notice by supervision.
+
+        Args:
+            controller: whose links end.
+            telling: whether its own host hears of it.
+        """
         loop = asyncio.get_running_loop()
         for peer_address, connection in tuple(controller.le_connections.items()):
-            end(controller, connection)
+            if telling:
+                end(controller, connection)
+            controller.le_connections.pop(peer_address, None)
             peer = self.find_le_controller(peer_address)
             theirs = None if peer is None else peer.le_connections.get(connection.self_address)
             if peer is not None and theirs is not None:
@@ -184,15 +191,32 @@ class HubController(Controller):
 
     Bumble 0.0.236 answers LE Create Connection Cancel with success and forgets nothing, so that every later request is
     COMMAND_DISALLOWED (0x0C). The standard (Core 5.4, vol 4, part E, 7.8.13) wants the pending one completed with
-    UNKNOWN_CONNECTION_IDENTIFIER (0x02).
+    UNKNOWN_CONNECTION_IDENTIFIER (0x02). It also answers Reset and keeps its links, its requests and its scan, all of
+    which a reset ends (7.3.2).
+
+    Attributes:
+        crossing: let the device answer the next request in the moment in which it is cancelled, and the host not learn
+            of the link. That is what becomes of it in Linux 6.12, which drops a completion that comes after it began to
+            cancel (see ``hub_agent.devices.ble.missing``): the device is linked and advertises no more.
     """
 
     link: Air
+    crossing: bool = False
+    _mute: bool = False
+
+    def on_hci_reset_command(self, command: hci.HCI_Reset_Command) -> hci.HCI_StatusReturnParameters:
+        """Be as new."""
+        self.pending_le_connection = None
+        self.le_scan_enable = False
+        self.link.drop(self, telling=False)
+        return super().on_hci_reset_command(command)
 
     def on_hci_le_create_connection_cancel_command(
         self, _command: hci.HCI_LE_Create_Connection_Cancel_Command
     ) -> hci.HCI_StatusReturnParameters:
         """Cancel what is pending."""
+        if self.pending_le_connection is not None and self.crossing:
+            self._link_behind_the_host(self.pending_le_connection.peer_address)
         pending, self.pending_le_connection = self.pending_le_connection, None
         if pending is None:
             return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.COMMAND_DISALLOWED_ERROR)
@@ -212,6 +236,14 @@ class HubController(Controller):
         )
         return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.SUCCESS)
 
+    def _link_behind_the_host(self, peer_address: hci.Address) -> None:
+        """Complete the pending request without a word."""
+        self.crossing, self._mute = False, True
+        try:
+            super().create_le_connection(peer_address)
+        finally:
+            self._mute = False
+
     def create_le_connection(self, peer_address: hci.Address) -> None:
         """Connect on an advertisement, unless its sender is deaf: then the request stays pending."""
         if self.link.answers(peer_address):
@@ -222,7 +254,8 @@ class HubController(Controller):
         if isinstance(packet, hci.HCI_LE_Advertising_Report_Event | hci.HCI_LE_Extended_Advertising_Report_Event):
             for report in packet.reports:
                 report.rssi = self.link.rssi_dbm(report.address)
-        super().send_hci_packet(packet)
+        if not self._mute:
+            super().send_hci_packet(packet)
 
 
 def adapter(air: Air, source: TransportSource, sink: TransportSink) -> HubController:

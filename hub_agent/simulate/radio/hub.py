@@ -52,6 +52,8 @@ class Hub:
         slots: how many links the adapter can hold.
         faults: errors that the next connects raise instead of connecting, oldest first.
         numb: what it takes before the adapter hears anybody again; None while it hears.
+        hung: whether the service answers nobody who wants to end a connect.
+        hidden: addresses that the service keeps to itself until it scans afresh.
         connecting: one LE create-connection at a time, as on a real controller.
     """
 
@@ -69,6 +71,8 @@ class Hub:
         self.connecting = asyncio.Lock()
         self.powered = False
         self.numb: Cure | None = None
+        self.hung = False
+        self.hidden: set[str] = set()
         self._listeners: list[Callable[[Advertisement], None]] = []
         self._expected: dict[str, AskPasskey | None] = {}
 
@@ -102,6 +106,7 @@ class Hub:
         if not self._listeners:
             if self.numb == "rescan":
                 self.numb = None
+            self.hidden.clear()
             await faithful(self.device.start_scanning(active=active, filter_duplicates=False))
         self._listeners.append(listener)
 
@@ -113,7 +118,7 @@ class Hub:
                 await faithful(self.device.stop_scanning())
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
-        if self.numb is not None or not self.powered:
+        if self.numb is not None or not self.powered or plain(advertisement.address) in self.hidden:
             return
         self.seen[plain(advertisement.address)] = advertisement.address
         for listener in tuple(self._listeners):
@@ -142,6 +147,8 @@ class Hub:
                 with suppress(hci.HCI_Error):
                     await self.device.send_sync_command(hci.HCI_LE_Create_Connection_Cancel_Command())
                 self.seen.pop(address, None)
+                if self.hung:
+                    await asyncio.Event().wait()  # as bleak does, whose Disconnect nobody answers
                 raise
 
     # --- bonds -------------------------------------------------------------------------------------------------------

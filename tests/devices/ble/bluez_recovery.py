@@ -28,9 +28,9 @@ CONTINUOUS = sig_uuid(0x2A5F)
 STRAP = BleLink(notify=(sig_uuid(0x2A37),), match=Match())
 OXIMETER = BleLink(notify=(CONTINUOUS,), match=Match(), pairing="bond")
 PROC = Path("/proc")
-FAILURES: Final = int(os.environ.get("HUB_FAILED_CONNECTS", "20"))
+FAILURES: Final = int(os.environ.get("HUB_FAILED_CONNECTS", "12"))
 CONNECT_S: Final = float(os.environ.get("HUB_CONNECT_S", "1.0"))
-"""A hundred connects given up after 0.1 s take half a minute, but such haste never gets as far as the controller."""
+"""A hundred connects given up after 0.1 s take half a minute, but such haste seldom gets as far as the controller."""
 
 
 async def use(connector: BleConnector, chunks: int = 1) -> None:
@@ -129,7 +129,7 @@ async def test_failed_connects_leave_nothing_behind(on_air: OnAir, monkeypatch: 
         return cancel(controller, command)
 
     monkeypatch.setattr(HubController, "on_hci_le_create_connection_cancel_command", count)
-    async with on_air(Timings(connect_s=CONNECT_S)) as bench:
+    async with on_air(Timings(connect_s=CONNECT_S, silence_s=5.0)) as bench:
         strap = await bench.put(HeartRateStrap)
         bench.air.deafen(strap.controller)
         connector = bench.connector(strap, STRAP)

@@ -26,7 +26,7 @@ from hub_agent.clock import SystemClock
 from hub_agent.devices.ble import BleConnector, BlueZ, Radio, Timings
 from hub_agent.driver import BleLink
 from hub_agent.simulate.ble_devices import Peripheral
-from hub_agent.simulate.radio.air import Air, adapter
+from hub_agent.simulate.radio.air import Air, HubController, adapter
 from hub_agent.simulate.radio.host import VirtualHost
 from hub_agent.simulate.vitals import Vitals, VitalsSource
 
@@ -107,7 +107,12 @@ class Bench:
     @property
     def never_s(self) -> float:
         """How long to wait for what must not come; virtual time costs nothing."""
-        return 5.0 if REAL else 30.0
+        return 3.0 if REAL else 30.0
+
+    @property
+    def controller(self) -> HubController:
+        """The hub's controller."""
+        return next(each for each in self.air.controllers if isinstance(each, HubController))
 
     @property
     def virtual(self) -> VirtualHost:

@@ -111,6 +111,17 @@ async def test_an_adapter_that_stays_busy_is_power_cycled_though_the_scanner_hea
         assert steps(bench.events) == ["rescan", "power_cycle"]
 
 
+async def test_a_service_that_answers_nobody_does_not_keep_the_others_waiting(on_air: OnAir) -> None:
+    async with on_air(Timings(connect_s=3.0, disconnect_s=2.0)) as bench:
+        strap, deaf = await bench.put(HeartRateStrap), await bench.put(HeartRateStrap)
+        bench.air.deafen(deaf.controller)
+        bench.virtual.hub.hung = True
+        with pytest.raises(BleError, match="connect: timeout"):
+            await use(bench.connector(deaf, STRAP))
+        assert bench.now_s() < 10.0
+        await use(bench.connector(strap, STRAP))
+
+
 async def test_no_slot_is_said(on_air: OnAir) -> None:
     async with on_air() as bench:
         bench.virtual.hub.slots = 1
