@@ -99,7 +99,10 @@ class Machine:
     @contextmanager
     def journal(self, unit: str) -> Iterator[Iterator[str]]:
         """Read what a unit logs, and what systemd says of it, from now on."""
-        follow = self._enter("journalctl", "--follow", "--lines=0", "--output=cat", f"--unit={unit}")
+        now = self.run("journalctl", "--lines=1", "--show-cursor", "--output=cat").rpartition("-- cursor: ")[2].strip()
+        follow = self._enter(
+            "journalctl", "--follow", "--no-tail", f"--after-cursor={now}", "--output=cat", f"--unit={unit}"
+        )
         with subprocess.Popen(follow, env=_ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
@@ -148,33 +151,34 @@ def overlay(place: Path) -> Iterator[Path]:
 def booted(root: Path) -> Iterator[int]:
     """Boot the file system; give its first process, which nspawn tells by sd_notify (systemd-nspawn(1))."""
     told = root.parent / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.bind(str(told))
-        notify.settimeout(60)
-        # no registration, no unit of its own: there may be no systemd outside
-        command = [
-            "systemd-nspawn", "--quiet", f"--directory={root}", "--private-network", "--register=no", "--keep-unit",
-            "--link-journal=no", "--console=pipe", "--notify-ready=yes", "--boot", "--",
-            "systemd.unified_cgroup_hierarchy=1", "systemd.unit=hub-test.target",
-        ]  # fmt: skip
-        environment = {**os.environ, "NOTIFY_SOCKET": str(told)}
-        with (root.parent / "console").open("wb") as console, subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=console, stderr=console
-        ) as machine:  # fmt: skip
-            leader = 0
-            try:
+    # no registration, no unit of its own: there may be no systemd outside
+    command = [
+        "systemd-nspawn", "--quiet", f"--directory={root}", "--private-network", "--register=no", "--keep-unit",
+        "--link-journal=no", "--console=pipe", "--notify-ready=yes", "--boot", "--",
+        "systemd.unified_cgroup_hierarchy=1", "systemd.unit=hub-test.target",
+    ]  # fmt: skip
+    environment = {**os.environ, "NOTIFY_SOCKET": str(told)}
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.bind(str(told))
+    notify.settimeout(60)
+    with (root.parent / "console").open("wb") as console, subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=console, stderr=console
+    ) as machine:  # fmt: skip
+        leader = 0
+        try:
+            with notify:  # no longer than that: once nobody reads it and it is full, nspawn stands still
                 while True:
                     words = dict(line.split("=", 1) for line in notify.recv(4096).decode().splitlines() if "=" in line)
                     leader = int(words.get("X_NSPAWN_LEADER_PID", leader))
                     if words.get("READY") == "1":
                         break
-                yield leader
-            finally:
-                if leader:
-                    os.kill(leader, 39)  # SIGRTMIN+5: systemd kills and halts at once (systemd(1))
-                else:
-                    machine.terminate()
-                machine.wait(30)
+            yield leader
+        finally:
+            if leader:
+                os.kill(leader, 39)  # SIGRTMIN+5: systemd kills and halts at once (systemd(1))
+            else:
+                machine.terminate()
+            machine.wait(30)
 
 
 def missing() -> str:
