@@ -31,7 +31,7 @@ FIGURES: Final = re.compile(r"^(---|home:|connects:|radio-vm:|[\d.]+s call) .*|.
 PYTEST: Final[tuple[str, ...]] = (
     # Without hardware to run on, reading the entry points of every package takes longer than some tests.
     *("env", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", sys.executable, "-m", "pytest"),
-    *("-sq", "-p", "pytest_asyncio.plugin", "-p", "pytest_timeout", "--timeout=120"),
+    *("-sq", "-p", "pytest_asyncio.plugin", "-p", "pytest_timeout", "--timeout=240"),
     # Slow motion is no fault there, and asyncio's debug mode would report it.
     *("-o", "asyncio_debug=false"),
 )
