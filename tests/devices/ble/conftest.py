@@ -141,7 +141,7 @@ async def _virtual(timings: Timings | None = None) -> AsyncIterator[Bench]:
 
 @asynccontextmanager
 async def _real(timings: Timings | None = None) -> AsyncIterator[Bench]:
-    # Any connect that is given up may end in a link that the kernel forgets: let its cure come within a test's patience.
+    # A connect that is given up may end in a link that the kernel forgets; its cure must come within a test's patience.
     given = timings or Timings()
     timings = replace(given, silence_s=min(given.silence_s, 15.0), rest_s=min(given.rest_s, 30.0))
     events: list[tuple[str, Mapping[str, str | int]]] = []
