@@ -3,6 +3,8 @@
 Owns: who measures whom, and the script. Never: runs the agent.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -104,6 +106,13 @@ class Scene:
     def emitted(self) -> int:
         """Count the readings that the devices really delivered."""
         return sum(one.emitted for one in self.ble.values()) + sum(one.emitted for one in self.serial.values())
+
+    async def confirmed(self) -> None:
+        """Wait until no device has a value under way that it does not count yet, or for 5 s."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5.0):
+                while any(one.indicating for one in self.ble.values()):  # noqa: ASYNC110 - asked once, at the end
+                    await asyncio.sleep(0.01)
 
     def measure(self) -> None:
         """Let somebody take a blood pressure."""

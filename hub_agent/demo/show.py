@@ -109,6 +109,7 @@ async def _play(
             with _screen(plan) as show:
                 view = _Viewer(agent, tally, scene, relay, real, pace, interactive=not plan.as_json)
                 await _watch(plan, view, show)
+                await scene.confirmed()
                 for task in (*devices, cutting):
                     task.cancel()
                 relay.set_cut(False)

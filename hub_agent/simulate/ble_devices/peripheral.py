@@ -59,6 +59,8 @@ class Peripheral(Server):
         self.serial_number = f"{address[-2:]}-0001"
         self.fault = Fault.NONE
         self.emitted = 0
+        self.indicating = False
+        """Whether the hub may have a value that it has not confirmed yet: whoever stops the device now miscounts it."""
         self._in_flight = 0
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         super().__init__(air, address, passkey=passkey)
@@ -134,6 +136,7 @@ class Peripheral(Server):
             return False
         if self.fault is Fault.GARBAGE:
             value, readings = spoil(value), 0
+        self.indicating = True
         try:
             for connection in tuple(self.device.connections.values()):
                 await connection.cancel_on_disconnection(
@@ -143,6 +146,8 @@ class Peripheral(Server):
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             return False  # Bumble cancels what waits on a link that ended
+        finally:
+            self.indicating = False
         if not self.subscribed(channel):
             return False
         self.emitted += readings
