@@ -19,7 +19,6 @@ from tests.integration.site import Site, device, oximeters
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
-_SERIAL = "SN-CANARY-4711"
 _ADDRESS = "F0:0D:CA:FE:BA:BE"
 _USB_SERIAL = "USBCANARY0815"
 _PORT = "usb-Canary_Industries_Oximeter"
@@ -46,7 +45,6 @@ priority = "high"
 """
 
 _IDENTITIES = (
-    _SERIAL,
     _ADDRESS,
     _ADDRESS.replace(":", ""),
     _ADDRESS.replace(":", "_"),
@@ -104,8 +102,6 @@ async def test_nothing_shows(tmp_path: Path) -> None:
     heard = bytearray()
     async with plain_broker(tmp_path, free_port()) as honest, EvilBroker(honest).serving() as tap:
         site = Site(tmp_path, tap.port, CLEAR, device("canary-alias", port) + _MORE)
-        text = site.config.read_text().replace("[hub]\n", f'[hub]\nserial = "{_SERIAL}"\n')
-        site.config.write_text(text)
         async with _listening(honest, heard), oximeters([port]) as (oximeter,):
             async with site.daemon() as daemon, site.collecting("--port", str(honest)):
                 await site.until(lambda: len(site.charted()) >= 3)
