@@ -179,7 +179,8 @@ async def site(here: Path, hubs: Sequence[str] = (HUB,), *, tls: bool = True) ->
 
 
 def open_outbox(config: Config) -> Outbox:
-    """Open a hub's outbox as the agent does."""
+    """Open a hub's outbox as the agent does; nobody else is at work there."""
+    config.hub.state_dir.mkdir(mode=0o700, exist_ok=True)
     return Builder(config, load_drivers(), CLOCK).outbox()
 
 

@@ -157,6 +157,7 @@ async def seed(site: Site, batches: int, each: int) -> int:
     """Fill the hub's outbox, before it runs, as an outage would; give how many readings lie there."""
     config = configuration.load(site.config)
     clock = SystemClock()
+    config.hub.state_dir.mkdir(mode=0o700, exist_ok=True)  # nobody else is at work there yet
     outbox = Builder(config, Registry({}), clock).outbox()
     values = [Measurement(SPO2, "%", value) for value in _values()]
     stamp = clock.stamp()
