@@ -83,8 +83,9 @@ async def _run(config: Config) -> int:
         loop.add_signal_handler(number, ended.set)
     faulthandler.enable()  # what the watchdog ends says where it was: files, lines, functions, no value
     outputs, mark = outputs_of(config), Mark(config.hub.runtime_dir / NAME)
+    drivers = load_drivers({device.driver for device in config.devices})
     async with (
-        running(config, load_drivers(), opener(_bluez), outputs=outputs, mark=mark) as agent,
+        running(config, drivers, opener(_bluez), outputs=outputs, mark=mark) as agent,
         control.serving(config.hub.runtime_dir, agent.health.snapshot),
     ):
         gc.collect()

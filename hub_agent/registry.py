@@ -4,7 +4,7 @@ Owns: the names under which drivers are known, and the reasons why one could not
 Never: imports a driver package by name; a broken one is reported, and hides nobody else's.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, Generic, TypeVar
@@ -49,10 +49,12 @@ class Registry:
     Attributes:
         drivers: by name.
         broken: entry-point name → why it could not be loaded.
+        others: names of those that nobody asked for.
     """
 
     drivers: Mapping[str, Driver]
     broken: Mapping[str, str] = field(default_factory=dict)
+    others: Collection[str] = ()
 
     def driver(self, name: str) -> Driver:
         """Look a driver up.
@@ -64,7 +66,7 @@ class Registry:
             return self.drivers[name]
         if name in self.broken:
             raise DriverError(f"driver {name!r} cannot be loaded: {self.broken[name]}")
-        known = ", ".join(sorted(self.drivers)) or "none"
+        known = ", ".join(sorted({*self.drivers, *self.others})) or "none"
         raise DriverError(f"no driver is called {name!r}", hint=f"known drivers: {known}")
 
 
@@ -77,11 +79,16 @@ def _load(points: Iterator[EntryPoint]) -> Iterator[tuple[str, Any, str]]:
             yield point.name, None, f"{type(error).__name__}: {error}"
 
 
-def load_drivers() -> Registry:
-    """Load every driver that an installed distribution offers. Each entry point names one driver value."""
+def load_drivers(wanted: Collection[str] | None = None) -> Registry:
+    """Load drivers that installed distributions offer. Each entry point names one driver value.
+
+    Args:
+        wanted: load these alone: what a hub has no device for costs it nothing, and can do it no harm. None: all.
+    """
     drivers: dict[str, Driver] = {}
     broken: dict[str, str] = {}
-    for name, value, why in _load(iter(entry_points(group=DRIVERS))):
+    found = entry_points(group=DRIVERS)
+    for name, value, why in _load(point for point in found if wanted is None or point.name in wanted):
         if why:
             broken[name] = why
         elif not isinstance(value, Driver):
@@ -92,7 +99,7 @@ def load_drivers() -> Registry:
             broken[name] = "two distributions offer this name; the first one found is used"
         else:
             drivers[name] = value
-    return Registry(drivers, broken)
+    return Registry(drivers, broken, found.names - {*drivers, *broken})
 
 
 def load_formats() -> Mapping[str, FormatDecoder]:

@@ -1,7 +1,6 @@
 """Finding drivers by entry point."""
 
-from collections.abc import Iterable
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
@@ -14,8 +13,8 @@ _GOOD = EntryPoint("nonin-serial", "hub_drivers.nonin_serial.driver:DRIVER", DRI
 
 
 def _offer(monkeypatch: pytest.MonkeyPatch, *points: EntryPoint) -> None:
-    def entry_points(*, group: str) -> Iterable[EntryPoint]:
-        return [point for point in points if point.group == group]
+    def entry_points(*, group: str) -> EntryPoints:
+        return EntryPoints(points).select(group=group)
 
     monkeypatch.setattr(registry, "entry_points", entry_points)
 
@@ -45,6 +44,14 @@ def test_a_broken_one_is_reported_and_hides_nobody(
     assert why in found.broken[point.name]
     with pytest.raises(DriverError, match="cannot be loaded"):
         found.driver(point.name)
+
+
+def test_what_nobody_asked_for_is_not_loaded_and_yet_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    _offer(monkeypatch, EntryPoint("gone", "hub_drivers.gone:DRIVER", DRIVERS), _GOOD)
+    found = load_drivers({"nonin-serial", "none-such"})
+    assert (list(found.drivers), found.broken, set(found.others)) == (["nonin-serial"], {}, {"gone"})
+    with pytest.raises(DriverError, match="known drivers: gone, nonin-serial"):
+        found.driver("none-such")
 
 
 def test_the_first_of_two_with_one_name_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
