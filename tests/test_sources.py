@@ -106,15 +106,14 @@ async def _life(here: Path, devices: Iterable[Device] = (_CUFF, _OXIMETER)) -> A
     clock = LoopClock()
     outbox = open_outbox(here / "o.db", clock)
     try:
-        names = [device.name for device in devices]
+        names = {device.name: device.driver for device in devices}
         room = Room(outbox, clock, devices={name: Cadence(None, 3.0) for name in names})
-        mark = Mark(here / "mark")
-        deaths = Deaths(outbox, mark, clock, names)
+        deaths = Deaths(outbox, Mark(here / "mark"), clock, names)
         reporter = Reporter(room.book, Gaps({}, clock.stamp()), clock)
         reporter.taker = room.intake
         await deaths.restore()
         async with _running(room):
-            yield _Life(room, Sources(_REGISTRY, clock, reporter, room.intake.take, mark, deaths), deaths, _Ways(clock))
+            yield _Life(room, Sources(_REGISTRY, clock, reporter, room.intake.take, deaths), deaths, _Ways(clock))
     finally:
         await outbox.close()
 
@@ -126,7 +125,7 @@ def _die(here: Path, device: str) -> None:
 @virtual_time
 async def test_a_device_that_cannot_be_run_is_parked_and_said_so(tmp_path: Path) -> None:
     lost = Device(name="lost", driver="none-such", port=Path("/dev/ttyS3"))
-    async with _life(tmp_path) as life:
+    async with _life(tmp_path, (lost, _OXIMETER)) as life:
         assert life.sources.runner(lost, life.ways) is None
         assert life.sources.runner(_OXIMETER, life.ways) is not None
         assert {name: state.state for name, state in life.sources.states.items()} == {
@@ -135,7 +134,10 @@ async def test_a_device_that_cannot_be_run_is_parked_and_said_so(tmp_path: Path)
         }
         (event,) = await life.told("device_parked")
         assert "no driver is called" in event["why"]
-        assert (await life.told("driver_stuck"), life.alarms()) == ([], [])
+        assert (await life.told("driver_stuck"), life.alarms()) == ([], [("device_parked", "lost")])
+        found = lost.model_copy(update={"driver": "good"})
+        assert life.sources.runner(found, life.ways) is not None
+        assert life.alarms() == []
 
 
 @virtual_time
