@@ -18,6 +18,7 @@ from hub_agent.devices.runner import DeviceState, Outlet, Runner
 from hub_agent.driver import Driver
 from hub_agent.errors import HubError, StuckDriverError
 from hub_agent.model import Reading, Stamp
+from hub_agent.nomenclature import battery_alone
 from hub_agent.registry import Registry
 from hub_agent.reporter import Reporter
 from hub_agent.supervise import keep_running
@@ -105,6 +106,6 @@ class Sources:
             self._reporter.driver_stuck(device, self._deaths.of(device), parked=True)
 
     async def _hear(self, device: str, reading: Reading, stamp: Stamp, *, repeats: bool) -> bool:
-        if not reading.stored:
+        if not reading.stored and not battery_alone(reading.measurements):
             self._reporter.heard(device, stamp)
         return await self._take(device, reading, stamp, repeats=repeats)

@@ -15,7 +15,7 @@ from hub_agent.alarms import technical
 from hub_agent.alarms.alarm import LIMIT_CODES, Cause, Condition
 from hub_agent.alarms.limits import CLEAR, Limit, LimitState, Priority, Transition, due_ns, elapse, inhibit, judge
 from hub_agent.model import UNUSABLE, Code, Measurement, Quality, Reading, Unit
-from hub_agent.nomenclature import BATTERY, QUANTITIES
+from hub_agent.nomenclature import BATTERY, QUANTITIES, battery_alone
 
 MIN_PATIENCE_S: Final = 10.0
 """No device is called silent sooner: reconnecting takes a few seconds and is no alarm."""
@@ -132,8 +132,8 @@ class DeviceWatch:
         return all(watch.state is CLEAR for watch in self.watches.values())
 
     def reading(self, reading: Reading, at_ns: int) -> Sequence[Change]:
-        """Judge one live reading; the level of a battery alone is no word of the patient and ends no silence."""
-        if len(reading.measurements) == 1 and reading.measurements[0].code == BATTERY:
+        """Judge one live reading; the level of a battery alone ends no silence."""
+        if battery_alone(reading.measurements):
             battery: list[Change] = []
             self._note(reading, int(reading.quality), (), battery)
             return battery
