@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from hub_agent.alarms import technical
 from hub_agent.alarms.alarm import LIMIT_CODES, Cause, Condition
 from hub_agent.alarms.limits import CLEAR, Limit, LimitState, Priority, Transition, due_ns, elapse, inhibit, judge
-from hub_agent.model import UNUSABLE, Code, Measurement, Quality, Reading, Unit
+from hub_agent.model import UNUSABLE, Absent, Code, Measurement, Quality, Reading, Unit
 from hub_agent.nomenclature import BATTERY, QUANTITIES, battery_alone
 
 MIN_PATIENCE_S: Final = 10.0
@@ -31,6 +31,12 @@ _NOTED: Final = _UNUSABLE | _LOW_BATTERY
 _WELL_MAX: Final = 1024
 """Measurements of one device that are remembered as well; few devices ever say so many different ones."""
 _NOWHERE: Final = Code(0)  # where a reading without measurements keeps its trouble
+
+_BEYOND: Final[Mapping[Absent | None, Decimal]] = {
+    Absent.POSITIVE_INFINITY: Decimal("Infinity"),
+    Absent.NEGATIVE_INFINITY: Decimal("-Infinity"),
+}
+"""What a device found beyond its range has no number, and yet lies beyond every limit on that side."""
 
 Slot = tuple[Code, Priority]
 """What tells the limits of one device apart."""
@@ -159,13 +165,16 @@ class DeviceWatch:
         usable = not quality & _UNUSABLE
         absent: list[Code] = []
         noted = bool(quality & _NOTED or self.troubles)
-        for code, unit, value, _ in reading.measurements:
+        for code, unit, value, why in reading.measurements:
             watches = self._by_code.get(code)
             if watches is None:
                 noted = noted or code == BATTERY
             elif usable and value is not None and unit in watches[0].limits and value.is_finite():
                 for watch in watches:
                     changes.extend(self._judge(watch, value, unit))
+            elif usable and why in _BEYOND:
+                for watch in watches:
+                    changes.extend(self._judge(watch, _BEYOND[why], watch.limit.unit))
             else:
                 absent.append(code)
                 self._inhibit(watches)
@@ -176,7 +185,7 @@ class DeviceWatch:
     def _judge(self, watch: Watch, value: Decimal, unit: Unit) -> Iterable[Change]:
         state, transitions = judge(watch.limits[unit], watch.state, value, self.seen_ns)
         if state is not CLEAR:
-            watch.value, watch.unit = value, unit
+            watch.value, watch.unit = value if value.is_finite() else None, unit
         if state is not watch.state:
             watch.state, self.dirty = state, True
         return watch.changes(self.name, transitions)

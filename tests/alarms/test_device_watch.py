@@ -1,5 +1,6 @@
 """What the worth of readings means: inhibition, and technical alarms in its place."""
 
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -23,7 +24,7 @@ from hub_agent.model import (
     ReceivedReading,
     Stamp,
 )
-from hub_agent.nomenclature import BATTERY, PULSE_RATE_OXIMETER, SPO2, TEMPERATURE_EAR
+from hub_agent.nomenclature import BATTERY, GLUCOSE_CAPILLARY_PLASMA, PULSE_RATE_OXIMETER, SPO2, TEMPERATURE_EAR
 
 S = 10**9
 LOW = Limit(SPO2, "%", Decimal(90), None, priority=Priority.HIGH)
@@ -76,6 +77,31 @@ def test_a_number_that_is_none_or_in_a_foreign_unit_is_not_judged() -> None:
     one = book()
     one.reading(spo2(1, "NaN"))
     one.reading(spo2(2, "1", unit="1"))
+    assert brief(one.tick(at(11))) == [("unusable", "on")]
+
+
+def beyond(second: float, why: Absent, quality: Quality = Quality.OUT_OF_RANGE) -> ReceivedReading:
+    measurement = Measurement(GLUCOSE_CAPILLARY_PLASMA, "mg/dL", None, why)
+    return ReceivedReading("oximeter", Reading(ReadingClass.EPISODIC, (measurement,), quality), at(second))
+
+
+def test_what_is_beyond_the_device_s_range_is_beyond_every_limit() -> None:
+    """A meter's HI has no number, and is the worst of all: an alarm of the patient, not of the equipment."""
+    one = book(Limit(GLUCOSE_CAPILLARY_PLASMA, "mmol/L", Decimal(4), Decimal(20)))
+    (high,) = one.reading(beyond(1, Absent.POSITIVE_INFINITY))
+    assert (high.condition, high.value, high.limit) == ("limit_high", None, Decimal(20))
+    assert one.reading(beyond(2, Absent.POSITIVE_INFINITY)) == ()
+    again = AlarmBook([*one.limits], {"oximeter": Cadence(1.0, 15.0)}, at(3))
+    assert again.restore(json.loads(json.dumps(one.snapshot())), at(3)) == ()
+    low = again.reading(beyond(4, Absent.NEGATIVE_INFINITY))
+    assert brief(low) == [("limit_high", "off"), ("limit_low", "on")]
+    assert brief(again.reading(beyond(5, Absent.NOT_A_NUMBER))) == []
+    assert brief(again.tick(at(15.5))) == [("unusable", "on")]
+
+
+def test_what_the_device_itself_does_not_believe_is_beyond_no_limit() -> None:
+    one = book(Limit(GLUCOSE_CAPILLARY_PLASMA, "mg/dL", Decimal(70), None))
+    assert one.reading(beyond(1, Absent.NEGATIVE_INFINITY, Quality.INVALID)) == ()
     assert brief(one.tick(at(11))) == [("unusable", "on")]
 
 
