@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from hub_agent.alarms.alarm import Kind, Presence
 from hub_agent.alarms.device_watch import Cadence
+from hub_agent.alarms.lifecycle import UNACKNOWLEDGED
 from hub_agent.alarms.limits import Limit, Priority
 from hub_agent.alarms.register import Events
 from hub_agent.alarms.technical import TECHNICAL
@@ -152,6 +153,8 @@ class BookMachine(RuleBasedStateMachine):
             self.boot, self.now_ns = self.boot + 1, off_s * 10**6
         before = [alarm.alarm_id for alarm in self.book.alarms()]
         audible = [alarm.alarm_id for alarm in self.book.audible()]
+        if reboot:  # which ends a pause
+            audible = [alarm.alarm_id for alarm in self.book.alarms() if alarm.presence in UNACKNOWLEDGED]
         self.book = AlarmBook([GRAVE, MILD], DEVICES, self.at(), escalate_s=ESCALATE_S)
         events = self.book.restore(self.stored, self.at())
         assert events == ()

@@ -112,16 +112,24 @@ def test_stored_limits_outside_the_bounds_are_refused() -> None:
         book().restore(plain, at(2))
 
 
-def test_in_another_boot_escalation_and_pause_still_have_the_time_they_had_to_go() -> None:
+def test_a_pause_of_the_sound_outlives_a_restart_and_no_reboot() -> None:
+    """Each reboot would begin it anew, for nobody knows how much of it was over."""
     one = book()
     one.reading(spo2(1, "80"))
-    one.pause_audio(10, at(2))
-    other, _ = reborn(one, at(5000, "cd"))
-    assert other.audible() == ()
-    other.reading(ReceivedReading("oximeter", spo2(0, "80").reading, at(5000, "cd")))
-    assert other.next_due() == 5010 * S
-    other.tick(at(5010, "cd"))
+    one.pause_audio(900, at(2))
+    same, _ = reborn(one, at(800))
+    assert same.audible() == ()
+    same.tick(at(902))
+    assert [alarm.condition.code for alarm in same.audible() if alarm.condition.measure] == ["limit_low"]
+    other, _ = reborn(one, at(5, "cd"))
     assert [alarm.condition.code for alarm in other.audible()] == ["limit_low"]
+
+
+def test_in_another_boot_an_escalation_still_has_the_time_it_had_to_go() -> None:
+    one = book()
+    one.reading(spo2(1, "80"))
+    one.technical("clock_unsynced", "", at(2), active=True)
+    other, _ = reborn(one, at(5000, "cd"))
     other.reading(ReceivedReading("oximeter", spo2(0, "80").reading, at(5020, "cd")))
     assert other.tick(at(5028.999, "cd")) == ()
     (event,) = other.tick(at(5029, "cd"))

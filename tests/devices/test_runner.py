@@ -1,6 +1,7 @@
 """The runner: a session's actions in order, and a driver's faults kept to its own device."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -355,6 +356,14 @@ def _raises(_chunk: Chunk) -> Iterable[Action]:
     raise ZeroDivisionError("value 83")
 
 
+def _exits(_chunk: Chunk) -> Iterable[Action]:
+    sys.exit("value 83")
+
+
+def _cancels(_chunk: Chunk) -> Iterable[Action]:
+    raise asyncio.CancelledError
+
+
 def _raises_half_way(_chunk: Chunk) -> Iterator[Action]:
     yield Emit(_READING)
     raise ValueError("value 83")
@@ -380,7 +389,7 @@ def _nan(_chunk: Chunk) -> Sequence[Action]:
     return [Emit(spo2("NaN")._replace(measurements=(Measurement(SPO2, "%", Decimal("NaN")),)))]
 
 
-_FAULTS = [_raises, _raises_half_way, _endless, _none, _alarm, _undeclared, _nan]
+_FAULTS = [_raises, _exits, _cancels, _raises_half_way, _endless, _none, _alarm, _undeclared, _nan]
 
 
 @pytest.mark.parametrize("fault", _FAULTS)
