@@ -54,6 +54,10 @@ TECHNICAL: Final[Mapping[str, Technical]] = MappingProxyType(
 )
 """Every technical condition by its code."""
 
+TOLD_ANEW: Final = frozenset({"uplink_refused", "no_subscribers", "backlog_age", "storage_80", "storage_95"})
+"""Conditions whose watchers tell each life of the process how they stand, and know of no earlier life: kept over a
+restart, one that is over would never end, and the next would pass for the one that somebody has acknowledged."""
+
 
 def condition(code: str, device: str = "") -> Condition:
     """Name a technical condition.

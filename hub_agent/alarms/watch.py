@@ -214,7 +214,8 @@ class AlarmBook:
         """Take up what ``snapshot`` gave; call once, before the first reading.
 
         Limits that the NOC has set (revision above 0) come back with it; otherwise the configuration's stay in force.
-        An alarm whose limit or device the configuration no longer has ends, with an event.
+        An alarm whose limit or device the configuration no longer has ends, with an event; so does one of a condition
+        that is told anew if it still holds.
 
         Raises:
             StorageError: it cannot be read; nothing has changed.
@@ -239,7 +240,7 @@ class AlarmBook:
                 self._devices[device].troubles[trouble] = set(measures)
         for watch in self._devices.values():
             watch.silent = watch.name in kept.silent and watch.patience_ns is not None
-        self._pending = {one: due for one, due in kept.pending if self._known(one)}
+        self._pending = {one: due for one, due in kept.pending if self._supported(one)}
         self._touch(at)
         return self._end_where(lambda condition: not self._supported(condition), at)
 
@@ -253,7 +254,7 @@ class AlarmBook:
             return watch is not None and watch.violates(condition)
         if condition.code == "no_data":
             return watch is not None and watch.silent
-        return self._known(condition)
+        return self._known(condition) and condition.code not in technical.TOLD_ANEW
 
     def _watch(self, name: str, cadence: Cadence, at: Stamp) -> DeviceWatch:
         self._devices[name] = DeviceWatch(name, cadence, self._off.apply(self._limits), at.monotonic_ns)

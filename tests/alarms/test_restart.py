@@ -10,6 +10,7 @@ from hub_agent.alarms.alarm import AlarmEvent
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.limits import Limit, Priority
 from hub_agent.alarms.register import Events
+from hub_agent.alarms.technical import TOLD_ANEW
 from hub_agent.alarms.watch import AlarmBook
 from hub_agent.errors import StorageError
 from hub_agent.model import Absent, ClockState, Measurement, Quality, Reading, ReadingClass, ReceivedReading, Stamp
@@ -81,6 +82,24 @@ def test_after_a_restart_alarms_of_what_is_gone_end_with_an_event() -> None:
     without_device, events = reborn(one, at(3), devices={})
     assert sorted(brief(events)) == [("limit_low", "off"), ("low_battery", "off")]
     assert [len(each.alarms()) for each in (without_limit, without_device)] == [1, 0]
+
+
+@pytest.mark.parametrize("code", sorted(TOLD_ANEW))
+def test_what_is_told_anew_in_each_life_ends_with_the_life_it_was_of(code: str) -> None:
+    """Else it never ended, and once acknowledged kept the next one of its kind from sounding."""
+    one = AlarmBook((LOW,), {}, at(0))
+    (alarm, *_) = one.technical(code, "", at(1), active=True) or one.tick(at(20))
+    one.acknowledge(alarm.alarm_id, at(21))
+    other, events = reborn(one, at(22), devices={})
+    assert brief(events) == [(code, "off")]
+    assert brief(other.technical(code, "", at(23), active=True) or other.tick(at(60))) == [(code, "on")]
+
+
+def test_the_delay_of_what_is_told_anew_ends_with_the_life_too() -> None:
+    one = AlarmBook((LOW,), {}, at(0))
+    assert one.technical("no_subscribers", "", at(1), active=True) == ()
+    other, _ = reborn(one, at(2), devices={})
+    assert other.tick(at(60)) == ()
 
 
 def test_after_a_restart_silence_and_trouble_end_as_they_would_have() -> None:
