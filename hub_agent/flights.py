@@ -265,7 +265,7 @@ class Flights:
 
     def waiting(self) -> bool:
         """Say whether something that the broker has not taken must go again."""
-        return bool(self._again)
+        return bool(self._again) or any(map(self._is_here, self._suspects))
 
     def set_aside(self, key: int) -> None:
         """Send this batch no more by itself: it was refused."""

@@ -218,3 +218,15 @@ def test_alarms_are_tried_first_and_not_set_aside_for_long() -> None:
         assert bench.seqs() == [3]
         assert bench.cut() == [3]
     assert [wait_s - 1 for wait_s in waits] == [10, 20, 40, 60, 60]
+
+
+def test_what_waits_for_its_trial_is_in_a_hurry_too() -> None:
+    bench = _Bench()
+    bench.offer(_batch(1, ReadingClass.ALARM))
+    hurries = []
+    for _ in range(SUSPECT + 1):
+        bench.all()
+        assert not bench.lanes.urgent()  # all of it is with the broker
+        bench.lanes.disconnected(bench.now_s)
+        hurries.append(bench.lanes.urgent())
+    assert hurries == [True, True, False]  # at last it is set aside
