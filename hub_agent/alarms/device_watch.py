@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from hub_agent.alarms import technical
 from hub_agent.alarms.alarm import LIMIT_CODES, Cause, Condition
 from hub_agent.alarms.limits import CLEAR, Limit, LimitState, Priority, Transition, due_ns, elapse, inhibit, judge
-from hub_agent.model import UNUSABLE, Absent, Code, Measurement, Quality, Reading, Unit
+from hub_agent.model import UNUSABLE, Absent, Code, Measurement, Quality, Reading, ReadingClass, Unit
 from hub_agent.nomenclature import BATTERY, QUANTITIES, battery_alone
 
 MIN_PATIENCE_S: Final = 10.0
@@ -31,6 +31,7 @@ _NOTED: Final = _UNUSABLE | _LOW_BATTERY
 _WELL_MAX: Final = 1024
 """Measurements of one device that are remembered as well; few devices ever say so many different ones."""
 _NOWHERE: Final = Code(0)  # where a reading without measurements keeps its trouble
+_EPISODE: Final = Code(1)  # where an episodic one does
 
 _BEYOND: Final[Mapping[Absent | None, Decimal]] = {
     Absent.POSITIVE_INFINITY: Decimal("Infinity"),
@@ -197,21 +198,28 @@ class DeviceWatch:
                 watch.state, self.dirty = state, True
 
     def _note(self, reading: Reading, quality: int, absent: Sequence[Code], changes: list[Change]) -> None:
-        """Remember, by measure, why values cannot be judged: another measure's good value says nothing about it."""
-        codes = {measurement.code for measurement in reading.measurements} or {_NOWHERE}
-        if quality & _UNUSABLE and codes == {_NOWHERE}:
+        """Remember, by measure, why values cannot be judged: another measure's good value says nothing about it.
+
+        Of an episodic reading, as a whole: the measurement that is made again may hold other measures.
+        """
+        codes = {measurement.code for measurement in reading.measurements}
+        whole = reading.cls is ReadingClass.EPISODIC
+        places = {_EPISODE} if whole else codes or {_NOWHERE}
+        if quality & _UNUSABLE and not codes:
             self._inhibit(self.watches.values())
         hit: dict[str, set[Code]] = {
-            "sensor_off": codes if quality & _SENSOR_OFF else set(),
-            "unusable": codes if quality & _UNUSABLE else set(absent),
-            "low_battery": codes if quality & _LOW_BATTERY else set(),
+            "sensor_off": places if quality & _SENSOR_OFF else set(),
+            "unusable": places if quality & _UNUSABLE or (whole and absent) else set(absent),
+            "low_battery": places if quality & _LOW_BATTERY else set(),
         }
         if quality & _SENSOR_OFF:
             hit["unusable"] = set()  # one trouble, one alarm
         for measurement in reading.measurements:
             if measurement.code == BATTERY and self._battery_low(measurement.value):
                 hit["low_battery"] = hit["low_battery"] | {BATTERY}
-        heard = codes if quality & _UNUSABLE else codes | {_NOWHERE}
+        heard = places | codes & {BATTERY}
+        if not (quality & _UNUSABLE or battery_alone(reading.measurements)):
+            heard = heard | {_NOWHERE}
         for name, now in hit.items():
             before = self.troubles.get(name, set())
             after = before - heard | now

@@ -36,7 +36,7 @@ class Pending(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """The measures of one device that share one trouble."""
+    """The measures of one device that share one trouble; 0 and 1 stand for no measure, and for a whole episode."""
 
     device: str
     code: str

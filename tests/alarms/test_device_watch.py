@@ -24,7 +24,15 @@ from hub_agent.model import (
     ReceivedReading,
     Stamp,
 )
-from hub_agent.nomenclature import BATTERY, GLUCOSE_CAPILLARY_PLASMA, PULSE_RATE_OXIMETER, SPO2, TEMPERATURE_EAR
+from hub_agent.nomenclature import (
+    BATTERY,
+    GLUCOSE_CAPILLARY_PLASMA,
+    GLUCOSE_UNDETERMINED_WHOLE_BLOOD,
+    HBA1C,
+    PULSE_RATE_OXIMETER,
+    SPO2,
+    TEMPERATURE_EAR,
+)
 
 S = 10**9
 LOW = Limit(SPO2, "%", Decimal(90), None, priority=Priority.HIGH)
@@ -139,6 +147,43 @@ def test_a_sensor_that_is_off_is_not_back_on_because_another_reading_is_unusable
     assert brief(one.tick(at(11))) == [("sensor_off", "on")]
     assert brief(one.tick(at(12))) == [("unusable", "on")]
     assert brief(one.reading(spo2(13, "97"))) == [("sensor_off", "off")]
+
+
+def episode(second: float, *codes: Code, quality: Quality = Quality.GOOD, value: str | None = "100") -> ReceivedReading:
+    number = None if value is None else Decimal(value)
+    absent = Absent.ERROR if value is None else None
+    measurements = tuple(Measurement(code, "mg/dL", number, absent) for code in codes)
+    return ReceivedReading("oximeter", Reading(ReadingClass.EPISODIC, measurements, quality), at(second))
+
+
+def test_a_good_measurement_made_again_ends_the_trouble_of_the_one_that_failed() -> None:
+    """A meter that failed did not say what it would have measured, nor what the patient noted beside it."""
+    one = AlarmBook([Limit(GLUCOSE_CAPILLARY_PLASMA, "mg/dL", Decimal(70), None)], {"oximeter": Cadence(None)}, at(0))
+    failed = episode(1, GLUCOSE_UNDETERMINED_WHOLE_BLOOD, HBA1C, quality=Quality.INVALID, value=None)
+    one.reading(failed)
+    assert brief(one.tick(at(11))) == [("unusable", "on")]
+    assert brief(one.reading(episode(60, GLUCOSE_CAPILLARY_PLASMA))) == [("unusable", "off")]
+    one.reading(episode(61, GLUCOSE_CAPILLARY_PLASMA, value=None))  # of a limited quantity
+    assert brief(one.tick(at(71))) == [("unusable", "on")]
+    assert brief(one.reading(episode(72, GLUCOSE_CAPILLARY_PLASMA))) == [("unusable", "off")]
+
+
+def test_a_good_measurement_says_nothing_about_a_stream_that_is_off() -> None:
+    one = book()
+    one.reading(spo2(1, None, quality=Quality.SENSOR_OFF))
+    one.reading(episode(5, GLUCOSE_CAPILLARY_PLASMA))
+    assert brief(one.tick(at(11))) == [("sensor_off", "on")]
+    one.reading(episode(12, GLUCOSE_CAPILLARY_PLASMA, quality=Quality.INVALID, value=None))
+    assert brief(one.reading(spo2(13, "97"))) == [("sensor_off", "off")]
+    assert brief(one.tick(at(22))) == [("unusable", "on")]
+
+
+def test_a_battery_s_level_is_no_word_about_a_sensor_that_is_off() -> None:
+    one = book()
+    one.reading(ReceivedReading("oximeter", Reading(ReadingClass.CONTINUOUS, (), Quality.SENSOR_OFF), at(1)))
+    one.reading(spo2(2, "80", code=BATTERY))
+    assert brief(one.tick(at(11))) == [("sensor_off", "on")]
+    assert one.reading(spo2(12, "80", code=BATTERY)) == ()
 
 
 def test_a_low_battery_by_flag_and_by_level() -> None:
