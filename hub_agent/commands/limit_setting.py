@@ -18,14 +18,15 @@ _PRIORITIES: Final[Mapping[Priority, Literal["high", "medium", "low"]]] = {
 
 
 def setting_of(limit: Limit) -> LimitSetting:
-    """Spell a limit of the configuration as commands do."""
+    """Spell a limit of the configuration as commands do: in the measure's first unit, and no later than it alarms."""
+    limit = limit.in_unit(quantity(limit.measure).units[0])
     priority: Literal["high", "medium", "low"] = _PRIORITIES[limit.priority]
     return LimitSetting(
         measure=quantity(limit.measure).refid,
         device=limit.device,
         low=limit.low,
         high=limit.high,
-        delay_s=round(limit.delay_s),
+        delay_s=int(limit.delay_s),
         hysteresis=limit.hysteresis,
         priority=priority,
         latching=limit.latching,
