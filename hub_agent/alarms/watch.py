@@ -18,7 +18,7 @@ from hub_agent.alarms.device_watch import Cadence, Change, DeviceWatch
 from hub_agent.alarms.limits import Limit
 from hub_agent.alarms.off import Off
 from hub_agent.alarms.register import Events, Register
-from hub_agent.errors import ConfigError, StorageError
+from hub_agent.errors import CommandError, ConfigError, StorageError
 from hub_agent.model import Code, ReceivedReading, Stamp
 
 REPEAT_NS: Final = 10 * 10**9
@@ -71,7 +71,15 @@ class AlarmBook:
         return self._enforce(at)
 
     def on(self, measure: Code, device: str | None, at: Stamp) -> Events:
-        """End an ``off`` before its time; harmless without one."""
+        """End an ``off`` before its time, of one device or (None) each of the quantity; harmless without one.
+
+        Raises:
+            CommandError: ``off_for_all``: whoever asks for one device must not believe that it is judged.
+        """
+        if device is not None and self._off.of_all(measure):
+            raise CommandError(
+                "off_for_all", "the measure is off for all devices", hint="put it on for all: device null"
+            )
         return self._enforce(at) if self._off.end(measure, device) else ()
 
     def reading(self, received: ReceivedReading) -> Events:
