@@ -19,6 +19,7 @@ from hub_agent.clock import Clock, SystemClock
 from hub_agent.config import Config
 from hub_agent.deaths import Deaths
 from hub_agent.devices.mark import Mark
+from hub_agent.outbox.outbox import Outbox
 from hub_agent.parts import Agent, OpenWays, Parts
 from hub_agent.registry import load_drivers
 from hub_agent.supervise import Progress, feed_watchdog, notify
@@ -27,6 +28,14 @@ _INTAKE_S: Final = 15.0
 """Intake turns at least once a second, or as fast as the card is; this late, it is stuck."""
 _UPLINK_S: Final = 40.0
 """The uplink turns once a second too, but a slow broker may take its time-outs one after the other to connect."""
+
+
+async def _load(build: Builder, outbox: Outbox, mark: Mark) -> Deaths:
+    """Load the drivers; first take up with whom earlier lives died, for that may have been a package on its import."""
+    deaths = Deaths(outbox, mark, build.clock, {device.name: device.driver for device in build.config.devices})
+    await deaths.restore()
+    build.load(deaths.importing)
+    return deaths
 
 
 @asynccontextmanager
@@ -58,11 +67,8 @@ async def running(
         stack.enter_context(build.alone())
         outbox = build.outbox()
         stack.push_async_callback(outbox.close)
-        deaths = Deaths(outbox, mark or Mark(), clock, {device.name: device.driver for device in config.devices})
-        await deaths.restore()  # before the first foreign package is imported: it may be the one that killed
-        build.load(deaths.importing)
-        book = build.book()
-        parts = Parts(build, outbox, book, deaths, outputs)
+        deaths = await _load(build, outbox, mark or Mark())
+        parts = Parts(build, outbox, build.book(), deaths, outputs)
         await parts.restore()
         ways = await stack.enter_async_context(open_ways(config, clock, parts.reporter.radio, outbox))
         runners = [runner for device in config.devices if (runner := parts.sources.runner(device, ways)) is not None]
