@@ -311,13 +311,17 @@ async def test_rejected_frames_are_all_counted_and_a_few_of_them_kept_cut_short(
 @virtual_time
 async def test_the_state_says_what_is_known_of_the_link() -> None:
     battery = Reading(ReadingClass.EPISODIC, (Measurement(BATTERY, "%", Decimal(34)),))
-    bench = _bench(lambda _chunk: [Emit(battery)])
+    said = iter((battery, spo2("97")))
+    bench = _bench(lambda _chunk: [Emit(next(said))])
     async with bench.running():
         bench.device.say()
         await settle()
         state = bench.runner.state
         assert (state.state, state.readings, state.connections) == ("connected", 1, 1)
         assert (state.battery_percent, state.rssi_dbm) == (34, -60)
+        assert state.last_reading_s is None  # a battery's level does not tell that it measures
+        bench.device.say()
+        await settle()
         assert state.last_reading_s == bench.clock.monotonic_s()
 
 
