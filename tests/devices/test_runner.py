@@ -311,7 +311,7 @@ async def test_rejected_frames_are_all_counted_and_a_few_of_them_kept_cut_short(
 @virtual_time
 async def test_the_state_says_what_is_known_of_the_link() -> None:
     battery = Reading(ReadingClass.EPISODIC, (Measurement(BATTERY, "%", Decimal(34)),))
-    said = iter((battery, spo2("97")))
+    said = iter((battery, _READING))
     bench = _bench(lambda _chunk: [Emit(next(said))])
     async with bench.running():
         bench.device.say()
