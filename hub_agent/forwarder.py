@@ -35,7 +35,7 @@ _log = get_logger("forwarder")
 TURN_S: Final = 1.0
 """It turns at least this often, so that the watchdog sees its progress."""
 _PAGE: Final = 256
-_PACKET_TOO_LARGE: Final = 0x95  # a PUBACK's reason code (MQTT 5, 2.4)
+_PACKET_TOO_LARGE: Final = 0x95  # reason code "Packet too large" (MQTT 5, 2.4)
 
 
 class Forwarder:

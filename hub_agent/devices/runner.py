@@ -70,7 +70,7 @@ class DeviceState:
         last_reading_s: monotonic time of the last reading.
         rssi_dbm: signal strength, where there is one.
         battery_percent: the newest that it told, where it does.
-        why: it is not connected: never yet, the last loss, or why it is parked.
+        why: the reason why it is not connected: not there yet, how the link was lost, or why it is parked.
         warnings: code → how often.
     """
 
@@ -92,7 +92,7 @@ class Outlet:
     """Where a runner's findings go.
 
     Attributes:
-        take: a reading; returns when it may be acknowledged.
+        take: (device, reading, stamp): returns when the device may be told "received"; False: it was known before.
         rejected: (device, reason, bytes): a frame that no decoder accepted, for diagnosis.
         event: (device, code): something technicians should know.
         connection: (device, connected, why): a transition of the link.
@@ -143,7 +143,7 @@ class Runner:
         self.state = DeviceState(since_s=clock.monotonic_s(), why=why)
 
     async def run(self) -> None:
-        """Live through one connection; returns when the session is finished.
+        """Run one connection from connect to loss; returns when the session says that it is finished.
 
         Raises:
             LinkError: the link failed or was lost.
