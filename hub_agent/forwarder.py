@@ -296,4 +296,4 @@ class Forwarder:
     def _report(self, key: int, code: str) -> None:
         self.figures.refused += 1
         _log.error("batch_refused", seq=seq_of(key), code=code)
-        self._on_event("batch_refused", {"seq": seq_of(key), "code": code})
+        self._on_event("batch_refused", {"seq": seq_of(key), "why": code})
