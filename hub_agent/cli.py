@@ -206,8 +206,8 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     """
     from hub_agent.clock import SystemClock, clock_synced
     from hub_agent.config import load
+    from hub_agent.devices.ways import bluez
     from hub_agent.field import doctor as practice
-    from hub_agent.field.reach import bluez
     from hub_agent.registry import load_drivers
 
     async def examine() -> tuple[practice.Finding, ...]:

@@ -90,7 +90,7 @@ def scan(seconds: SecondsOption = 10.0, as_json: JsonOption = False) -> None:
     Example: hub-agent devices scan --seconds 20
     """
     from hub_agent.clock import SystemClock
-    from hub_agent.field.reach import bluez
+    from hub_agent.devices.ways import bluez
     from hub_agent.field.survey import survey, usb_id
     from hub_agent.registry import load_drivers
 
@@ -136,7 +136,8 @@ def try_one(
     """
     from hub_agent.clock import SystemClock
     from hub_agent.config import load
-    from hub_agent.field.reach import bluez, ways_for
+    from hub_agent.devices.ways import bluez
+    from hub_agent.field.reach import ways_for
     from hub_agent.field.screen import Screen
     from hub_agent.field.trial import Tally, trial
     from hub_agent.registry import load_drivers

@@ -9,7 +9,7 @@ import gc
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hub_agent import config as configuration
 from hub_agent import control, logs
@@ -18,12 +18,9 @@ from hub_agent.alarms.outputs import Bell, Hook, Led
 from hub_agent.app import running
 from hub_agent.config import Config
 from hub_agent.devices.mark import NAME, Mark
-from hub_agent.devices.ways import opener
+from hub_agent.devices.ways import bluez, opener
 from hub_agent.errors import ConfigError, HubError
 from hub_agent.registry import load_drivers
-
-if TYPE_CHECKING:
-    from hub_agent.devices.ble.host import Host
 
 RESTART: Final = 75
 """Exit code after ``agent.restart`` (sysexits EX_TEMPFAIL): the supervisor starts the hub anew."""
@@ -56,13 +53,6 @@ def _leaves(group: BaseExceptionGroup[Exception]) -> list[BaseException]:
     return leaves
 
 
-def _bluez() -> "Host":
-    """Make the real Bluetooth stack's host; imported only where a device needs it."""
-    from hub_agent.devices.ble.bluez import BlueZ  # noqa: PLC0415
-
-    return BlueZ()
-
-
 def outputs_of(config: Config) -> tuple[Output, ...]:
     """Make the outputs that ``[annunciator]`` names."""
     section = config.annunciator
@@ -85,7 +75,7 @@ async def _run(config: Config) -> int:
     outputs, mark = outputs_of(config), Mark(config.hub.runtime_dir / NAME)
     drivers = load_drivers({device.driver for device in config.devices})
     async with (
-        running(config, drivers, opener(_bluez), outputs=outputs, mark=mark) as agent,
+        running(config, drivers, opener(bluez), outputs=outputs, mark=mark) as agent,
         control.serving(config.hub.runtime_dir, agent.health.snapshot),
     ):
         gc.collect()
