@@ -29,7 +29,6 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_devices.app, name="devices")
-app.command(name="simulate")(told(cli_simulate.simulate))
 
 
 @app.command()
@@ -241,9 +240,12 @@ def demo(
     seconds: Annotated[float | None, typer.Option("--seconds", metavar="N", min=1, help="End after N seconds.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="No screen; the last line is one JSON object.")] = False,
     cut_for: Annotated[float, typer.Option("--cut", metavar="N", min=0, help="Cut the broker for N seconds.")] = 0.0,
-    cut_at: Annotated[float, typer.Option("--cut-at", metavar="N", min=0, help="When to cut it.")] = 20.0,
+    cut_at: Annotated[
+        float, typer.Option("--cut-at", metavar="N", min=0, help="Seconds into the demo when it is cut.")
+    ] = 20.0,
     broker: Annotated[
-        Literal["auto", "mosquitto", "amqtt"], typer.Option("--broker", help="Which; auto: mosquitto if installed.")
+        Literal["auto", "mosquitto", "amqtt"],
+        typer.Option("--broker", help="Which one runs; auto: mosquitto if installed."),
     ] = "auto",
 ) -> None:
     """Show everything on one machine: devices, agent, broker, NOC.
@@ -264,6 +266,9 @@ def demo(
     typer.echo(json.dumps(summary))
     if summary["lost"] or summary["duplicates"] or summary["confirmed"] != summary["stored"]:
         raise typer.Exit(1)
+
+
+app.command(name="simulate")(told(cli_simulate.simulate))
 
 
 def main() -> None:

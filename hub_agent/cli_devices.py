@@ -23,11 +23,13 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The hub's ali
 DriverOption = Annotated[str, typer.Option("--driver", metavar="DRIVER", help="One of `hub-agent drivers`.")]
 AddressOption = Annotated[str | None, typer.Option("--address", metavar="AA:BB:…", help="BLE: its address.")]
 PortOption = Annotated[str | None, typer.Option("--port", metavar="PATH", help="Serial: a port whose name stays.")]
-UsbOption = Annotated[str | None, typer.Option("--usb", metavar="VID:PID", help="Serial: of its USB adapter.")]
+UsbOption = Annotated[str | None, typer.Option("--usb", metavar="VID:PID[:SERIAL]", help="Serial: its USB adapter.")]
 OptionOption = Annotated[
     list[str], typer.Option("--option", metavar="KEY=VALUE", help="For the driver; may be given again.")
 ]
-SecondsOption = Annotated[float, typer.Option("--seconds", metavar="N", min=0.1, help="How long.", show_default=True)]
+SecondsOption = Annotated[
+    float, typer.Option("--seconds", metavar="N", min=0.1, help="How many seconds.", show_default=True)
+]
 
 _WIDTH: Final = 20
 """Bytes that are shown on a line; longer frames go on below."""
@@ -130,7 +132,7 @@ def try_one(
     """Run one device and show its frames beside its readings.
 
     NAME is a device of the configuration. Without one, --driver and --address, --port or --usb say what to reach.
-    A capture holds the readings of whoever wears the device: keep it as such. Exits 1 when nothing was read.
+    A capture holds the vital signs of whoever wears the device: guard it as such. Exits 1 when nothing was read.
 
     Example: hub-agent devices test oximeter --seconds 60 --capture oximeter.jsonl
     """
@@ -236,8 +238,13 @@ def add(
     address: AddressOption = None,
     port: PortOption = None,
     usb: UsbOption = None,
-    pairing: Annotated[str | None, typer.Option("--pairing", metavar="none|bond|passkey", help="BLE.")] = None,
-    cadence_s: Annotated[float | None, typer.Option("--cadence", metavar="N", help="Seconds between readings.")] = None,
+    pairing: Annotated[
+        str | None,
+        typer.Option("--pairing", metavar="none|bond|passkey", help="BLE: how it pairs; else as its driver says."),
+    ] = None,
+    cadence_s: Annotated[
+        float | None, typer.Option("--cadence", metavar="N", help="Seconds between readings; else as its driver says.")
+    ] = None,
     option: OptionOption = [],  # noqa: B006 - typer copies it
     config: ConfigOption = DEFAULT_CONFIG,
     dry: Annotated[bool, typer.Option("--print", help="Print the table; change nothing.")] = False,
