@@ -92,7 +92,7 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Here is a reading. Episodic or stored: the next action runs only after it is durable."""
+    """Hand a reading on. Where it is episodic or stored, the next action runs only when it is durable."""
 
     reading: Reading
 
@@ -116,7 +116,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Call ``silent`` once if nothing is received for so long, counted anew from each chunk; replaces the last."""
+    """Call ``silent`` once if nothing is received for so long after the last chunk. Replaces an earlier one."""
 
     seconds: float
 
@@ -138,7 +138,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The device has given all it has; the runner closes the link and waits for the next time."""
+    """The device has given all it has: the runner closes the link and waits for the next time."""
 
 
 Action = Emit | Write | Read | Wait | Warn | Rejected | Finished
@@ -169,12 +169,12 @@ class Session(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How a device is recognised in an advertisement; any given part must fit.
+    """How a device is recognised in an advertisement: every part that is given must fit, by any of its values.
 
     Attributes:
         names: prefixes of the advertised name.
-        services: advertised service UUIDs, full and lower case; any of them.
-        manufacturers: Bluetooth SIG company identifiers in the manufacturer data; any of them.
+        services: advertised service UUIDs, full and lower case.
+        manufacturers: Bluetooth SIG company identifiers in the manufacturer data.
     """
 
     names: tuple[str, ...] = ()
