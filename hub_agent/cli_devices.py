@@ -27,9 +27,7 @@ UsbOption = Annotated[str | None, typer.Option("--usb", metavar="VID:PID[:SERIAL
 OptionOption = Annotated[
     list[str], typer.Option("--option", metavar="KEY=VALUE", help="For the driver; may be given again.")
 ]
-SecondsOption = Annotated[
-    float, typer.Option("--seconds", metavar="N", min=0.1, help="How many seconds.", show_default=True)
-]
+SecondsOption = Annotated[float, typer.Option("--seconds", metavar="N", min=0.1, help="How long.", show_default=True)]
 
 _WIDTH: Final = 20
 """Bytes that are shown on a line; longer frames go on below."""
@@ -238,13 +236,8 @@ def add(
     address: AddressOption = None,
     port: PortOption = None,
     usb: UsbOption = None,
-    pairing: Annotated[
-        str | None,
-        typer.Option("--pairing", metavar="none|bond|passkey", help="BLE: how it pairs; else as its driver says."),
-    ] = None,
-    cadence_s: Annotated[
-        float | None, typer.Option("--cadence", metavar="N", help="Seconds between readings; else as its driver says.")
-    ] = None,
+    pairing: Annotated[str | None, typer.Option("--pairing", metavar="none|bond|passkey", help="BLE pairing.")] = None,
+    cadence_s: Annotated[float | None, typer.Option("--cadence", metavar="N", help="Seconds between readings.")] = None,
     option: OptionOption = [],  # noqa: B006 - typer copies it
     config: ConfigOption = DEFAULT_CONFIG,
     dry: Annotated[bool, typer.Option("--print", help="Print the table; change nothing.")] = False,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.limits import Priority
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.clock import Clock
 from hub_agent.devices.runner import DeviceState
 from hub_agent.forwarder import Forwarder

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from hub_agent.alarms.alarm import AlarmEvent
-from hub_agent.alarms.watch import AlarmBook
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.clock import Clock
 from hub_agent.clock_watch import ClockWatch
 from hub_agent.commands.record import CommandResult, SecurityEvent

@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from hub_agent.alarms.alarm import Alarm
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.limits import Priority
-from hub_agent.alarms.watch import AlarmBook
 
 
 class Shown(StrEnum):
