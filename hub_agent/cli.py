@@ -83,7 +83,7 @@ def check(
 @app.command()
 @told
 def drivers(as_json: JsonOption = False) -> None:
-    """List what can be read, and over which link.
+    """List what can be read, over which link, and what can be set.
 
     Example: hub-agent drivers
     """
@@ -92,13 +92,15 @@ def drivers(as_json: JsonOption = False) -> None:
     from hub_agent.registry import load_drivers
 
     registry = load_drivers()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "driver": driver.name,
             "title": driver.title,
             "link": "BLE" if isinstance(driver.link, BleLink) else "serial",
             "measures": sorted(quantity(code).text for code in driver.measures),
             "level": driver.level,
+            "options": dict(driver.options),
+            "commands": sorted(driver.commands),
         }
         for driver in sorted(registry.drivers.values(), key=lambda driver: driver.name)
     ]
@@ -108,6 +110,10 @@ def drivers(as_json: JsonOption = False) -> None:
     for row in rows:
         typer.echo(f"{row['driver']:24} {row['link']:7} {row['level']:9} {row['title']}")
         typer.echo(f"{'':24} {', '.join(row['measures'])}")
+        for key, does in row["options"].items():
+            typer.echo(f"{'':24} option {key}: {does}")
+        if row["commands"]:
+            typer.echo(f"{'':24} commands: {', '.join(row['commands'])}")
     for name, why in registry.broken.items():
         typer.echo(f"{name:24} broken: {why}", err=True)
 

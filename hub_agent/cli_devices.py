@@ -27,25 +27,16 @@ UsbOption = Annotated[str | None, typer.Option("--usb", metavar="VID:PID[:SERIAL
 OptionOption = Annotated[
     list[str], typer.Option("--option", metavar="KEY=VALUE", help="For the driver; may be given again.")
 ]
+CommandOption = Annotated[
+    str, typer.Option("--command", metavar="COMMAND", help="Give this command of its driver, once, when it is reached.")
+]
+CaptureOption = Annotated[
+    Path | None, typer.Option("--capture", metavar="FILE", help="Write what was said; never over a file.")
+]
 SecondsOption = Annotated[float, typer.Option("--seconds", metavar="N", min=0.1, help="How long.", show_default=True)]
 
 _WIDTH: Final = 20
 """Bytes that are shown on a line; longer frames go on below."""
-
-
-def _options(pairs: Sequence[str]) -> dict[str, Any]:
-    """Read KEY=VALUE: numbers, true and false as such, anything else as text."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not key or not equals:
-            raise ConfigError(f"--option {pair}: not KEY=VALUE")
-        try:
-            parsed = json.loads(value)
-        except ValueError:
-            parsed = value
-        found[key] = parsed if isinstance(parsed, bool | int | float | str) else value
-    return found
 
 
 @app.command("list")
@@ -122,9 +113,8 @@ def try_one(
     usb: UsbOption = None,
     option: OptionOption = [],  # noqa: B006 - typer copies it
     seconds: SecondsOption = 30.0,
-    capture: Annotated[
-        Path | None, typer.Option("--capture", metavar="FILE", help="Write what was said; never over a file.")
-    ] = None,
+    command: CommandOption = "",
+    capture: CaptureOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run one device and show its frames beside its readings.
@@ -139,6 +129,7 @@ def try_one(
     from hub_agent.devices.ways import bluez
     from hub_agent.field.reach import ways_for
     from hub_agent.field.screen import Screen
+    from hub_agent.field.stanza import options_of
     from hub_agent.field.trial import Tally, trial
     from hub_agent.registry import load_drivers
 
@@ -146,7 +137,7 @@ def try_one(
     zone = "UTC"
     if driver:
         ways = {"address": address, "port": port, "usb": usb}
-        device = _checked({"name": name or "device", "driver": driver, **ways, "options": _options(option)})
+        device = _checked({"name": name or "device", "driver": driver, **ways, "options": options_of(option)})
     else:
         found = load(config, registry.drivers)
         zone = found.hub.timezone
@@ -159,8 +150,8 @@ def try_one(
         with ExitStack() as stack:
             file = stack.enter_context(_new(capture)) if capture else None
             async with ways_for(known.link, bluez, clock, _radio_event) as ways:
-                connector = ways.connector(device, known)
-                return await trial(device, known, connector, clock, seconds, tell=screen.line, file=file)
+                way = ways.connector(device, known)
+                return await trial(device, known, way, clock, seconds, tell=screen.line, file=file, command=command)
 
     try:
         tally = asyncio.run(run())
@@ -257,7 +248,7 @@ def add(
         "usb": usb,
         "pairing": pairing,
         "cadence_s": cadence_s,
-        "options": _options(option),
+        "options": stanza.options_of(option),
     }
     drivers = load_drivers().drivers
     if dry:

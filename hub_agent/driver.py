@@ -160,7 +160,7 @@ class Session(Protocol):
         ...
 
     def command(self, name: str, moment: Moment) -> Iterable[Action]:
-        """The hub asks for something that the driver declares in ``commands``."""
+        """A technician asks for something that the driver declares in ``commands``; it comes behind ``opened``."""
         ...
 
 
@@ -246,7 +246,7 @@ class Driver:
         link: how to reach it.
         measures: the MDC codes it may emit; nothing else may come.
         session: makes a fresh session for a connection from the device's options.
-        commands: names that ``Session.command`` understands.
+        commands: names that ``Session.command`` understands, for ``hub-agent devices test --command``.
         options: keys the configuration may set, with what each does.
         example: options that make a working session, for tools and tests; empty unless the driver needs some.
         cadence_s: how often a reading is expected while it is in use; None for devices used now and then.
