@@ -260,16 +260,18 @@ class Forwarder:
         if word.hub_id != self._topics.hub_id or message.topic != self._topics.confirm or message.retained:
             self._on_event("confirmation_rejected", {"why": "addressed to another hub, or retained"})
             return
-        if word.journal != self._outbox.journal:
-            return  # of an earlier life of this hub's storage: nothing here has those numbers
+        spans = {epoch: self._outbox.span(epoch) for epoch in word.epochs()}
+        if not any(spans.values()):
+            return  # of batches that are not here any more, or of an earlier life of this hub's storage
         self._hear(word.wall_ns)
-        for first, last in word.confirmed:
-            if 1 <= first <= last <= self._outbox.last_seq:
+        for epoch, first, last in word.confirmed:
+            if 1 <= first <= last and last in spans[epoch]:
                 self._confirmed(first, last)
         if word.wanted:
             self._announced.difference_update(word.wanted)
-        for seq, code in word.refused:
-            if flight := self.lanes.flights.get(seq):
+        for epoch, seq, code in word.refused:
+            flight = self.lanes.flights.get(seq)
+            if flight is not None and seq in spans[epoch]:
                 self._put_aside(flight.batch.key, code)
         self._wake.set()
 
