@@ -49,8 +49,7 @@ class Forwarder:
         clock: monotonic time.
         on_event: is told (code, fields) of what the NOC's technicians should know, each code seldom; never blocks.
         on_trouble: is told (code, active) when the broker begins and ceases to refuse what is sent.
-        on_noc_time: is called at each new word of whoever confirms: with the NOC's signed wall clock (UTC ns), or
-            with None where that is the broker.
+        on_noc_time: is told of each new word of who confirms: the NOC's signed wall clock (UTC ns), None for a broker.
         draw: gives this hub's share of a spread, 0 to 1, anew each time.
         form: in which batches leave.
     """
