@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from hub_agent import gaps, identity, mqtt, seal, tls, trust
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.device_watch import Cadence
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.clock import BUILT_NS, Clock, Floor
 from hub_agent.config import Config, Device
 from hub_agent.delivery import Policy

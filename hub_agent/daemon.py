@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hub_agent import config as configuration
 from hub_agent import control, logs
@@ -19,12 +19,9 @@ from hub_agent.alarms.outputs import Bell, Hook, Led
 from hub_agent.app import running
 from hub_agent.config import Config
 from hub_agent.devices.mark import NAME, Mark
-from hub_agent.devices.ways import opener
+from hub_agent.devices.ways import bluez, opener
 from hub_agent.errors import ConfigError, HubError
 from hub_agent.registry import Around, Registry, load_drivers
-
-if TYPE_CHECKING:
-    from hub_agent.devices.ble.host import Host
 
 RESTART: Final = 75
 """Exit code after ``agent.restart`` (sysexits EX_TEMPFAIL): the supervisor starts the hub anew."""
@@ -57,13 +54,6 @@ def _leaves(group: BaseExceptionGroup[Exception]) -> list[BaseException]:
     for error in group.exceptions:
         leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
     return leaves
-
-
-def _bluez() -> "Host":
-    """Make the real Bluetooth stack's host; imported only where a device needs it."""
-    from hub_agent.devices.ble.bluez import BlueZ  # noqa: PLC0415
-
-    return BlueZ()
 
 
 def outputs_of(config: Config) -> tuple[Output, ...]:
@@ -99,7 +89,7 @@ async def _run(config: Config) -> int:
     faulthandler.enable()  # what the watchdog ends says where it was: files, lines, functions, no value
     outputs, mark = outputs_of(config), Mark(config.hub.runtime_dir / NAME, config.hub.state_dir / NAME)
     async with (
-        running(config, opener(_bluez), load=_load_in_time, outputs=outputs, mark=mark) as agent,
+        running(config, opener(bluez), load=_load_in_time, outputs=outputs, mark=mark) as agent,
         control.serving(config.hub.runtime_dir, agent.health.snapshot),
     ):
         gc.collect()

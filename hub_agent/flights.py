@@ -32,7 +32,7 @@ class Flight:
     """A batch that was handed to the broker and is not confirmed.
 
     Attributes:
-        batch: it.
+        batch: what was handed over.
         fresh: whether it went as fresh.
         backlog: whether it counts as backlog: neither fresh nor an alarm.
         since_s: when it went, monotonic.
@@ -51,7 +51,7 @@ class Flight:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """The envelope's length in bytes."""
         return len(self.batch.envelope)
 
 
@@ -92,12 +92,13 @@ class Flights:
         self._owed: dict[int, Owed] = {}
         self._again: deque[Flight] = deque()
         self._suspects: deque[Flight] = deque()
-        self._aside: dict[int, tuple[float, float]] = {}
-        self._set_aside: dict[int, int] = {}
+        self._aside: dict[int, tuple[float, float]] = {}  # row key → until when, and for how long; kept until confirmed
+        self._set_aside: dict[int, int] = {}  # batch number → row key of what is not sent now
         self._heard_s = self._probe_s = self._tried_s = float("-inf")
         self.bytes = 0
+        """Bytes on their way."""
         self.backlog_bytes = 0
-        """Bytes of what is on its way; of that, what counts as backlog."""
+        """Those of them that count as backlog."""
         self.trial = False
         """Whether a batch that may kill the link is being tried alone."""
 
@@ -272,11 +273,11 @@ class Flights:
         self._set_aside[seq_of(key)] = key
         self.land(seq_of(key))
 
-    def outcasts(self) -> frozenset[int]:
+    def ever_set_aside(self) -> frozenset[int]:
         """Give the keys of what is set aside, or was and is not confirmed yet: to be kept over a restart."""
         return frozenset(self._set_aside.values()) | frozenset(self._aside)
 
-    def cast_out(self, keys: Iterable[int], at_s: float) -> None:
+    def set_aside_again(self, keys: Iterable[int], at_s: float) -> None:
         """Set aside what an earlier life of the process had set aside, for ``ASIDE_S``; then it is tried again."""
         for key in keys:
             self._put_aside(key, at_s)

@@ -12,7 +12,7 @@ from typing import Any
 from hub_agent import mqtt
 from hub_agent.alarms.alarm import AlarmEvent
 from hub_agent.alarms.annunciator import SHOW_S, Annunciator, Output
-from hub_agent.alarms.watch import AlarmBook
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.backlog import BacklogWatch
 from hub_agent.builder import Builder
 from hub_agent.clock import Clock

@@ -489,7 +489,7 @@ async def test_a_batch_that_the_noc_cannot_use_is_set_aside_and_kept(tmp_path: P
             await asyncio.sleep(60)
             assert link.seqs() == [1, 2]
         assert bench.waiting == 1
-        assert bench.events == [("batch_refused", {"seq": 1, "code": "bad_seal", "times": 1})]
+        assert bench.events == [("batch_refused", {"seq": 1, "why": "bad_seal", "times": 1})]
 
 
 # --- links that die ---------------------------------------------------------------------------------------------------

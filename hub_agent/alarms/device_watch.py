@@ -3,8 +3,8 @@
 Owns: what the last readings of one device mean for its conditions.
 Never: keeps alarms or waits for condition delays of technical conditions; the alarm book does.
 
-This is the hot path, run for every reading: while nothing is violated, amiss or silent, a good reading of measurements
-that were all well before is all well again, and nothing of it is compared.
+This is the hot path, run for every reading. While no limit is violated and no trouble is known, each measurement that
+was judged and found well is remembered; a good reading made only of such measurements is not judged again.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,14 +22,14 @@ MIN_PATIENCE_S: Final = 10.0
 
 BATTERY_LOW: Final = Decimal(15)
 BATTERY_FINE: Final = Decimal(20)
-"""Per cent of charge: below the one the battery is low, from the other on it is fine again, between them as before."""
+"""Per cent of charge: low below the first, fine again from the second on; in between it stays what it was."""
 
 _UNUSABLE: Final = int(UNUSABLE)  # plain ints: an IntFlag's operators cost more than the judgement
 _SENSOR_OFF: Final = int(Quality.SENSOR_OFF)
 _LOW_BATTERY: Final = int(Quality.LOW_BATTERY)
 _NOTED: Final = _UNUSABLE | _LOW_BATTERY
 _WELL_MAX: Final = 1024
-"""Measurements of one device that are remembered as well; few devices ever say so many different ones."""
+"""Measurements of one device that are remembered as having been well; few devices give so many different ones."""
 _NOWHERE: Final = Code(0)  # where a reading without measurements keeps its trouble
 _EPISODE: Final = Code(1)  # where an episodic one does
 

@@ -4,7 +4,7 @@ Owns: 64 bytes of a file in the runtime directory, mapped into memory. Never: sa
 
 To note a device is a copy of 64 bytes: no system call, and where the directory is in memory, as ``/run`` is, nothing
 that goes to the card. The kernel keeps the page whatever ends the process: the watchdog, a crash in a driver's C code,
-the lack of memory. No thread could be relied on instead: a regular expression that backtracks for ever holds Python's
+the out-of-memory killer. A thread could not do it: a regular expression that backtracks for ever holds the interpreter
 lock, and nobody else runs.
 
 A reboot forgets what is in memory. On the card the note would cost 4 KiB every half minute, for ever, and say after a

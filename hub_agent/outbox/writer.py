@@ -42,14 +42,14 @@ class Piece(NamedTuple):
 
 
 class Writer:
-    """The hand that writes.
+    """Commits, rewrites and sheds batches in one open file.
 
     Args:
         store: the open file.
         sealer: of its journal.
         box: protects local state on the card.
         clock: for the age of an epoch, and stamps of gap records.
-        limits: how much room there may be taken.
+        limits: how much room may be taken.
     """
 
     def __init__(self, store: Store, sealer: Sealer, box: LocalBox, clock: Clock, limits: quota.Limits) -> None:

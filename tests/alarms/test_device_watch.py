@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub_agent.alarms.alarm import AlarmEvent
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.device_watch import Cadence, DeviceWatch
 from hub_agent.alarms.limits import Limit, Priority
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.model import (
     UNUSABLE,
     Absent,

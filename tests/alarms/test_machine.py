@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from hub_agent.alarms.alarm import Kind, Presence
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.lifecycle import UNACKNOWLEDGED
 from hub_agent.alarms.limits import Limit, Priority
 from hub_agent.alarms.register import Events
 from hub_agent.alarms.technical import TECHNICAL, TOLD_ANEW
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.model import Absent, ClockState, Measurement, Quality, Reading, ReadingClass, ReceivedReading, Stamp
 from hub_agent.nomenclature import SPO2
 

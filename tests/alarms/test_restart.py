@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 
 from hub_agent.alarms.alarm import AlarmEvent
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.limits import Limit, Priority
 from hub_agent.alarms.register import Events
 from hub_agent.alarms.technical import TOLD_ANEW
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.errors import StorageError
 from hub_agent.model import Absent, ClockState, Measurement, Quality, Reading, ReadingClass, ReceivedReading, Stamp
 from hub_agent.nomenclature import SPO2
