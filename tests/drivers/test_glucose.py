@@ -152,9 +152,17 @@ def test_notes_in_other_words() -> None:
     ]
 
 
-def test_fields_say_the_medication_s_unit() -> None:
-    assert context_fields(decode_context(bytes.fromhex("3007000414d0")))["medication"] == [4, Decimal("0.020"), "L"]
-    assert context_fields(decode_context(bytes.fromhex("1007000414a0")))["medication"] == [4, Decimal("0.000020"), "kg"]
+@pytest.mark.parametrize(
+    ("data", "field", "pair"),
+    [
+        ("0107000332d0", "carbohydrate", [3, Decimal("0.050")]),
+        ("080700580232", "exercise", [600, 50]),
+        ("1007000414a0", "medication", [4, Decimal("0.000020")]),
+        ("3007000414d0", "medication", [4, Decimal("0.020")]),
+    ],
+)
+def test_fields_give_pairs_as_on_the_wire(data: str, field: str, pair: list[object]) -> None:
+    assert context_fields(decode_context(bytes.fromhex(data)))[field] == pair
 
 
 def test_records_are_asked_for_from_where_the_hub_is() -> None:
