@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from hub_agent.alarms.alarm import Alarm
 from hub_agent.alarms.book import AlarmBook
+from hub_agent.alarms.lifecycle import UNACKNOWLEDGED
 from hub_agent.alarms.limits import Priority
 
 
@@ -32,20 +33,29 @@ class Signal(NamedTuple):
     """What is shown now.
 
     Attributes:
-        shown: the most urgent thing.
-        audible: whether to make a sound of it: False while acknowledged or in an audio pause.
-        escalated: nobody acknowledged in time: as loud as it goes.
+        shown: the most urgent thing that nobody has acknowledged, or else that there is.
+        sounded: the most urgent thing that may sound; None while everything is acknowledged or in an audio pause.
+        escalated: nobody acknowledged what sounds in time: as loud as it goes.
     """
 
     shown: Shown
-    audible: bool = False
+    sounded: Shown | None = None
     escalated: bool = False
 
     def __str__(self) -> str:
-        """Spell it as outputs and hooks are given it: ``high audible escalated``."""
-        return " ".join(
-            (self.shown, *(("audible",) if self.audible else ()), *(("escalated",) if self.escalated else ()))
-        )
+        """Spell it as hooks are given it.
+
+        ``high``: seen, not heard. ``high audible``, ``high audible escalated``: both. ``high audible low``: what is
+        heard is another, less urgent thing, because the sound of the first is paused.
+        """
+        words: list[str] = [self.shown]
+        if self.sounded is not None:
+            words.append("audible")
+        if self.sounded not in {None, self.shown}:
+            words.append(str(self.sounded))
+        if self.escalated:
+            words.append("escalated")
+        return " ".join(words)
 
 
 Output = Callable[[Signal, bool], None]
@@ -68,23 +78,26 @@ SHOW_S: Final = 1.0
 def choose(alarms: Iterable[Alarm], audible: Iterable[Alarm], *, monitored: bool) -> Signal:
     """Choose the signal of a state: pure.
 
-    What nobody has taken on comes before what somebody has, and within that the most urgent.
+    What nobody has acknowledged comes before what somebody has, and within that the most urgent. A pause of the sound
+    takes nothing off the lamp.
 
     Args:
         alarms: all that are not over.
         audible: those of them that may sound.
         monitored: whether a device delivers and the NOC can be reached.
     """
-    sounding = list(audible)
-    loud = {_BY_PRIORITY[alarm.condition.priority] for alarm in sounding}
-    if not monitored:
-        loud.add(Shown.UNMONITORED)
-    present = loud or {_BY_PRIORITY[alarm.condition.priority] for alarm in alarms}
-    if not present:
-        return Signal(Shown.CALM)
-    shown = min(present, key=_ORDER.index)
-    escalated = any(alarm.escalated for alarm in sounding if _BY_PRIORITY[alarm.condition.priority] is shown)
-    return Signal(shown, audible=bool(loud), escalated=escalated)
+    here, sounding = list(alarms), list(audible)
+    others = () if monitored else (Shown.UNMONITORED,)
+    shown = _most_urgent([alarm for alarm in here if alarm.presence in UNACKNOWLEDGED], others) or _most_urgent(here)
+    sounded = _most_urgent(sounding, others)
+    escalated = any(alarm.escalated for alarm in sounding if _BY_PRIORITY[alarm.condition.priority] is sounded)
+    return Signal(shown or Shown.CALM, sounded, escalated)
+
+
+def _most_urgent(alarms: Iterable[Alarm], others: Iterable[Shown] = ()) -> Shown | None:
+    """Give the most urgent of alarms and other things; None when there is nothing."""
+    present = {_BY_PRIORITY[alarm.condition.priority] for alarm in alarms} | set(others)
+    return min(present, key=_ORDER.index, default=None)
 
 
 class Annunciator:
@@ -128,4 +141,4 @@ class Annunciator:
         return tuple(failures)
 
     def _repeats_ns(self) -> int:
-        return (self._told_ns or 0) + round(REPEAT_S[self.signal.shown] * 1e9)
+        return (self._told_ns or 0) + round(REPEAT_S[self.signal.sounded or self.signal.shown] * 1e9)

@@ -27,8 +27,8 @@ class Bell:
     def __call__(self, signal: Signal, same: bool) -> None:  # noqa: FBT001 - the shape of an Output
         """Ring."""
         del same
-        if signal.audible:
-            self._stream.write("\a" * BURSTS[signal.shown])
+        if signal.sounded is not None:
+            self._stream.write("\a" * BURSTS[signal.sounded])
             self._stream.flush()
 
 
@@ -73,8 +73,8 @@ class Led:
 class Hook:
     """Runs a command of the site with the signal as its last argument, such as ``high audible escalated``.
 
-    It is run at each change, and at each repeat while the signal is audible. One runs at a time: a change that comes
-    meanwhile is made up for, with the signal of then, by the first call after its end.
+    It is run at each change, and at each repeat while there is something to hear. One runs at a time: a change that
+    comes meanwhile is made up for, with the signal of then, by the first call after its end.
     """
 
     def __init__(self, command: Sequence[str], *, patience_s: float = 2.0) -> None:
@@ -93,7 +93,7 @@ class Hook:
             self._owed = self._owed or not same
             return
         before, self._running = self._running, None
-        if not same or signal.audible or self._owed:
+        if not same or signal.sounded is not None or self._owed:
             self._owed = False
             self._running = subprocess.Popen(  # noqa: S603 - the command is the site's own, from the configuration file
                 (*self._command, str(signal)),

@@ -51,9 +51,9 @@ def test_calm_is_shown_from_the_start_and_again_and_again() -> None:
 def test_an_alarm_sounds_escalates_and_falls_silent_when_acknowledged() -> None:
     scene = Scene()
     (event,) = scene.book.reading(spo2(1, 80))
-    assert scene.show(1) == Signal(Shown.HIGH, audible=True)
+    assert scene.show(1) == Signal(Shown.HIGH, Shown.HIGH)
     scene.book.tick(at(31))
-    assert scene.show(31) == Signal(Shown.HIGH, audible=True, escalated=True)
+    assert scene.show(31) == Signal(Shown.HIGH, Shown.HIGH, escalated=True)
     scene.book.acknowledge(event.alarm_id, at(32))
     assert scene.show(32) == Signal(Shown.HIGH)
     scene.book.reading(spo2(33, 95))
@@ -64,16 +64,23 @@ def test_what_has_latched_goes_on_sounding() -> None:
     scene = Scene()
     scene.book.reading(spo2(1, 80))
     scene.book.reading(spo2(2, 95))
-    assert scene.show(2) == Signal(Shown.HIGH, audible=True)
+    assert scene.show(2) == Signal(Shown.HIGH, Shown.HIGH)
 
 
-def test_a_new_alarm_sounds_through_a_pause_and_is_shown_before_a_graver_silent_one() -> None:
+def test_a_new_alarm_sounds_through_a_pause_and_takes_the_graver_one_off_no_lamp() -> None:
     scene = Scene()
     scene.book.reading(spo2(1, 80))
     scene.book.pause_audio(300, at(2))
     assert scene.show(2) == Signal(Shown.HIGH)
     scene.book.technical("storage_95", "", at(3), active=True)
-    assert scene.show(3) == Signal(Shown.MEDIUM, audible=True)
+    assert scene.show(3) == Signal(Shown.HIGH, Shown.MEDIUM)
+    scene.show(17.9)
+    assert len(scene.told) == 2
+    scene.show(18)
+    assert len(scene.told) == 3  # as often as what is heard must be
+    (paused,) = [alarm for alarm in scene.book.alarms() if alarm.condition.measure]
+    scene.book.acknowledge(paused.alarm_id, at(19))
+    assert scene.show(19) == Signal(Shown.MEDIUM, Shown.MEDIUM)
 
 
 def test_it_sounds_again_and_again() -> None:
@@ -81,7 +88,7 @@ def test_it_sounds_again_and_again() -> None:
     scene.book.reading(spo2(1, 80))
     for second in range(1, 12):
         scene.show(second)
-    high = Signal(Shown.HIGH, audible=True)
+    high = Signal(Shown.HIGH, Shown.HIGH)
     assert scene.told == [(high, False), (high, True), (high, True)]
 
 
@@ -90,7 +97,7 @@ def test_nobody_watches_when_the_noc_is_out_of_reach() -> None:
     scene.annunciator.noc_reached(10 * S)
     scene.annunciator.noc_reached(5 * S)
     assert scene.show(69.9) == Signal(Shown.CALM)
-    assert scene.show(70) == Signal(Shown.UNMONITORED, audible=True)
+    assert scene.show(70) == Signal(Shown.UNMONITORED, Shown.UNMONITORED)
     scene.annunciator.noc_reached(71 * S)
     assert scene.show(71) == Signal(Shown.CALM)
 
@@ -98,9 +105,9 @@ def test_nobody_watches_when_the_noc_is_out_of_reach() -> None:
 def test_nobody_watches_when_no_device_delivers() -> None:
     scene = Scene(1.0)
     (event,) = scene.book.tick(at(10))
-    assert scene.show(10) == Signal(Shown.MEDIUM, audible=True)
+    assert scene.show(10) == Signal(Shown.MEDIUM, Shown.MEDIUM)
     scene.book.acknowledge(event.alarm_id, at(11))
-    assert scene.show(11) == Signal(Shown.UNMONITORED, audible=True)
+    assert scene.show(11) == Signal(Shown.UNMONITORED, Shown.UNMONITORED)
     scene.book.reading(spo2(12, 97))
     assert scene.show(12) == Signal(Shown.CALM)
 
@@ -108,8 +115,8 @@ def test_nobody_watches_when_no_device_delivers() -> None:
 def test_nobody_watching_ranks_above_low_priority() -> None:
     scene = Scene()
     scene.book.technical("storage_80", "", at(1), active=True)
-    assert scene.show(1) == Signal(Shown.LOW, audible=True)
-    assert scene.show(60) == Signal(Shown.UNMONITORED, audible=True)
+    assert scene.show(1) == Signal(Shown.LOW, Shown.LOW)
+    assert scene.show(60) == Signal(Shown.UNMONITORED, Shown.UNMONITORED)
 
 
 def test_a_broken_output_keeps_no_other_from_being_told() -> None:
@@ -132,8 +139,10 @@ def test_a_broken_output_keeps_no_other_from_being_told() -> None:
     ("signal", "text"),
     [
         (Signal(Shown.CALM), "calm"),
-        (Signal(Shown.HIGH, audible=True), "high audible"),
-        (Signal(Shown.MEDIUM, audible=True, escalated=True), "medium audible escalated"),
+        (Signal(Shown.HIGH, Shown.HIGH), "high audible"),
+        (Signal(Shown.MEDIUM, Shown.MEDIUM, escalated=True), "medium audible escalated"),
+        (Signal(Shown.HIGH, Shown.LOW), "high audible low"),
+        (Signal(Shown.HIGH, Shown.MEDIUM, escalated=True), "high audible medium escalated"),
     ],
 )
 def test_the_words_that_a_hook_is_given(signal: Signal, text: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hub_agent.alarms.annunciator import Shown, Signal
 from hub_agent.alarms.outputs import BURSTS, Bell, Hook, Led
 
-HIGH = Signal(Shown.HIGH, audible=True)
+HIGH = Signal(Shown.HIGH, Shown.HIGH)
 CALM = Signal(Shown.CALM)
 APPEND = "import sys; open(sys.argv[1], 'a').write(sys.argv[2] + '\\n')"
 
