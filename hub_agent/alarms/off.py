@@ -21,8 +21,15 @@ class Off:
         self._until_ns[measure, device] = until_ns
 
     def end(self, measure: Code, device: str | None) -> bool:
-        """Judge it again; False when it was not off."""
-        return self._until_ns.pop((measure, device), None) is not None
+        """Judge it again, of one device or (None) of all that it is off for; False when it was not off."""
+        over = [one for one in self._until_ns if one[0] == measure and device in {None, one[1]}]
+        for one in over:
+            del self._until_ns[one]
+        return bool(over)
+
+    def of_all(self, measure: Code) -> bool:
+        """Say whether a quantity is off for every device."""
+        return (measure, None) in self._until_ns
 
     def expire(self, at_ns: int) -> bool:
         """Judge again whatever has been off long enough; False when that is nothing."""

@@ -37,7 +37,7 @@ from hub_agent.driver import (
 )
 from hub_agent.errors import DeviceRefusedError, DriverError, HubError
 from hub_agent.model import Reading, Stamp
-from hub_agent.nomenclature import BATTERY
+from hub_agent.nomenclature import BATTERY, battery_alone
 from hub_agent.telling import Telling
 
 REJECTED_KEPT: Final = 64
@@ -68,7 +68,7 @@ class DeviceState:
         rejected: frames that no decoder accepted.
         connections: how often it connected.
         drops: how often the link was lost before the session was finished.
-        last_reading_s: monotonic time of the last reading.
+        last_reading_s: monotonic time of the last reading of more than a battery.
         rssi_dbm: signal strength, where there is one.
         battery_percent: the newest that it told, where it does.
         why: the reason why it is not connected: not there yet, how the link was lost, or why it is parked.
@@ -271,7 +271,8 @@ class Runner:
             if measurement.code == BATTERY and measurement.value is not None:
                 self.state.battery_percent = int(measurement.value)
         self.state.readings += 1
-        self.state.last_reading_s = self._clock.monotonic_s()
+        if not battery_alone(reading.measurements):  # which does not tell that it measures
+            self.state.last_reading_s = self._clock.monotonic_s()
         await self._outlet.take(self.name, reading, self._stamp())
 
     def _stamp(self) -> Stamp:
