@@ -68,7 +68,7 @@ class Refusal(StrEnum):
     STALE_REVISION = "stale_revision"
     """A limits document that is not newer than the one in force."""
     STATE_FORBIDS = "state_forbids"
-    """Not now: what the hub is doing forbids it."""
+    """``limits.off`` or ``limits.on`` where no limit on the measure is in force for the device."""
     REPLAYED = "replayed"
     """The very same command again: answered with its stored result, not carried out again."""
     RATE_LIMITED = "rate_limited"

@@ -19,8 +19,8 @@ input, so there is one path to the signature check and nothing unprotected is ev
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -68,7 +68,6 @@ class Context:
         session: the nonce of this session, 32 hex digits, as the hub published it.
         limits: the limits in force.
         limits_revision: of the document they came from, 0 for none.
-        blocked: op → why the hub cannot do it now.
     """
 
     hub_id: str
@@ -79,7 +78,6 @@ class Context:
     session: str
     limits: Sequence[LimitSetting] = ()
     limits_revision: int = 0
-    blocked: Mapping[str, str] = field(default_factory=dict)
 
 
 class Signed(NamedTuple):
@@ -167,8 +165,6 @@ def authorise(command: Command, seen: Seen, context: Context) -> VerifiedCommand
         return VerifiedCommand(command, repeated=True)
     _check_people(command, context)
     limits_policy.check(command.args, context.limits, context.limits_revision)
-    if why := context.blocked.get(command.claims.op):
-        raise CommandError(Refusal.STATE_FORBIDS, f"{command.claims.op}: {why}")
     return VerifiedCommand(command, repeated=False)
 
 

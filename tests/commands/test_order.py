@@ -199,11 +199,6 @@ def _stale(message: Message) -> None:
     message.context = replace(message.context, limits_revision=8)
 
 
-@fault(Refusal.STATE_FORBIDS)
-def _blocked(message: Message) -> None:
-    message.context = replace(message.context, blocked={"limits.set": "an update runs"})
-
-
 @pytest.fixture
 def message(bench: "Bench") -> Callable[[], Message]:
     def make() -> Message:

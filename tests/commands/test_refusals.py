@@ -206,8 +206,8 @@ async def _stale_revision(bench: "Bench", _: Keyring) -> str:
 
 @earns(Refusal.STATE_FORBIDS)
 async def _state_forbids(bench: "Bench", _: Keyring) -> str:
-    bench.set(blocked={"agent.restart": "an alarm is live"})
-    return await bench.command("agent.restart")
+    off = {"measure": "MDC_TEMP_BODY", "device": None, "for_s": 60}
+    return await bench.command("limits.off", "clinician", iss="clinician", args=off)
 
 
 @earns(Refusal.REPLAYED)

@@ -152,11 +152,13 @@ def test_an_unset_clock_takes_a_command_of_its_session_and_no_expired_one(bench:
 
 
 def test_a_repeat_is_told_even_when_what_it_did_speaks_against_it(bench: "Bench") -> None:
-    claims = bench.claims("ping")
-    payload = bench.sign(claims)
+    bench.set(limits=())
+    claims = bench.claims("limits.set", iss="clinician", args={"revision": 8, "limits": []})
+    payload = bench.sign(claims, "clinician")
     first = bench.verify(payload, bench.context).command
-    row = Row(claims["jti"], "ping", first.digest, State.DONE, {})
-    bench.set(blocked={"ping": "never again"})
+    row = Row(claims["jti"], "limits.set", first.digest, State.DONE, {})
+    bench.set(limits_revision=8)
+    assert bench.code_of(payload) == Refusal.STALE_REVISION
     seen = Seen(row, {first.kids[0]: claims["ctr"]})
     assert bench.verify(payload, bench.context, seen).repeated
 
