@@ -19,6 +19,7 @@ MACHINES: Final = {
         "tests/devices/ble/bluez_recovery.py",
         "tests/devices/ble/test_hidden.py",
         "tests/devices/ble/test_recognition.py",
+        "tests/devices/ble/test_stuck.py",
         "tests/devices/ble/test_table.py",
         "tests/devices/ble/test_virtual_devices.py",
     ),

@@ -49,8 +49,8 @@ class Shared(Protocol):
         """Say that the adapter itself seems stuck."""
         ...
 
-    def gave_up(self, address: str) -> None:
-        """Say that a connect to ``address`` came to nothing."""
+    def gave_up(self, address: str, trouble: Trouble | None) -> None:
+        """Say that a connect to ``address`` came to nothing, and why; None for want of patience on this side."""
         ...
 
     def connected(self) -> None:
@@ -275,11 +275,11 @@ class BleConnector:
             end_s = patience_s + shared.timings.disconnect_s
             async with weather(f"{self._alias}: connect"), asyncio.timeout(end_s), asyncio.timeout(patience_s):
                 await client.connect()
-        except BaseException:
+        except BaseException as error:
             with suppress(*WEATHER):
                 async with asyncio.timeout(shared.timings.disconnect_s):
                     await client.disconnect()
-            shared.gave_up(self._address)
+            shared.gave_up(self._address, error.trouble if isinstance(error, BleError) else None)
             raise
         connection.opened(client)
         shared.connected()
