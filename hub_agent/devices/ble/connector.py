@@ -53,8 +53,8 @@ class Shared(Protocol):
         """Say that a connect to ``address`` came to nothing, and why; None for want of patience on this side."""
         ...
 
-    def connected(self) -> None:
-        """Say that it does not."""
+    def connected(self, address: str) -> None:
+        """Say that a connect to ``address`` succeeded."""
         ...
 
 
@@ -282,7 +282,7 @@ class BleConnector:
             shared.gave_up(self._address, error.trouble if isinstance(error, BleError) else None)
             raise
         connection.opened(client)
-        shared.connected()
+        shared.connected(self._address)
         return connection
 
     # --- reporting ---------------------------------------------------------------------------------------------------

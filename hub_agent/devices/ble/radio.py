@@ -189,7 +189,7 @@ class Radio:
         """Reset the controller, which ends links that nobody knows of."""
         async with self.turn:
             done = await self._take(Step.POWER_CYCLE)
-        self._missing.took(Step.POWER_CYCLE, asyncio.get_running_loop().time())
+        self._missing.took(Step.POWER_CYCLE, asyncio.get_running_loop().time(), done=done)
         self.on_event("radio_step", {"step": Step.POWER_CYCLE.value, "done": int(done)})
 
     # --- healing -----------------------------------------------------------------------------------------------------
@@ -199,8 +199,9 @@ class Radio:
         self._suspected = True
         self._disturbed.set()
 
-    def connected(self) -> None:
+    def connected(self, address: str) -> None:
         """Take note that a connect succeeded: nothing is stuck."""
+        self._missing.reached(address)
         self._stuck.calm()
         self._streak.broken()
         self._step = None

@@ -28,7 +28,7 @@ CONTINUOUS = sig_uuid(0x2A5F)
 STRAP = BleLink(notify=(sig_uuid(0x2A37),), match=Match())
 OXIMETER = BleLink(notify=(CONTINUOUS,), match=Match(), pairing="bond")
 PROC = Path("/proc")
-FAILURES: Final = int(os.environ.get("HUB_FAILED_CONNECTS", "12"))
+FAILURES: Final = int(os.environ.get("HUB_CONNECT_FAILURES", "12"))
 CONNECT_S: Final = float(os.environ.get("HUB_CONNECT_S", "1.0"))
 """A hundred connects given up after 0.1 s take half a minute, but such haste seldom gets as far as the controller."""
 
