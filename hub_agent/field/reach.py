@@ -17,13 +17,6 @@ from hub_agent.driver import BleLink, Link
 MakeHost = Callable[[], Host]
 
 
-def bluez() -> Host:
-    """Make the machine's own Bluetooth stack; its libraries are loaded only now."""
-    from hub_agent.devices.ble.bluez import BlueZ  # noqa: PLC0415 - a serial device needs none of it
-
-    return BlueZ()
-
-
 @asynccontextmanager
 async def radio_running(make_host: MakeHost, clock: Clock, on_event: OnEvent) -> AsyncIterator[Radio]:
     """Open a radio and keep it scanning meanwhile."""

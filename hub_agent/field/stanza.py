@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +34,25 @@ def _value(value: object) -> str:
         return "{ " + ", ".join(inner) + " }"
     # JSON's texts, numbers and truth values are TOML's, but for DEL, which TOML wants escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def options_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read options given as KEY=VALUE: numbers, true and false as such, anything else as text.
+
+    Raises:
+        ConfigError: one is not KEY=VALUE.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise ConfigError(f"--option {pair}: not KEY=VALUE")
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            parsed = value
+        found[key] = parsed if isinstance(parsed, bool | int | float | str) else value
+    return found
 
 
 def read(path: Path) -> str:
