@@ -195,7 +195,7 @@ class BleConnector:
     async def _refresh(self) -> None:
         """Let BlueZ forget the device, so that it looks at its table again.
 
-        BlueZ 5.66 may believe its cache on disk all the same (measured without a bond); docs/operations.md has a cure.
+        With the device goes what BlueZ 5.66 keeps of its table on disk (measured).
         Once in the life of this process: the driver may simply not fit. A bond goes too, where it can be made again
         without anybody reading digits: a device that cannot be subscribed to is of no use with it.
         """

@@ -20,6 +20,7 @@ from hub_agent.devices.link import Connection
 from hub_agent.driver import BleLink, Match, sig_uuid
 from hub_agent.simulate.ble_devices import HeartRateStrap, PulseOximeter
 from hub_agent.simulate.radio.air import HubController
+from tests.devices.ble.test_table import MORE, Strap, failures
 from tests.radio.bluetoothd import restart_bluetoothd, switch_off
 
 OnAir = Callable[..., Any]
@@ -150,6 +151,19 @@ async def test_failed_connects_leave_nothing_behind(on_air: OnAir, monkeypatch: 
         bench.air.cure(strap.controller)
         bench.radio.timings = Timings()
         await eventually(connector)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 2), (MORE, 0)])
+async def test_a_table_that_moved_is_read_again(on_air: OnAir, before: int, after: int) -> None:
+    """BlueZ 5.66 looks again by itself, or subscribes to what is something else now until it forgets the device."""
+    async with on_air() as bench:
+        strap = await bench.put(Strap)
+        strap.flash(more=before)
+        connector = bench.connector(strap, STRAP)
+        await use(connector)
+        strap.flash(more=after)
+        assert await failures(connector) <= 1
+        assert bench.codes().count("table_outdated") <= 1
 
 
 async def test_an_adapter_can_be_power_cycled(on_air: OnAir) -> None:
