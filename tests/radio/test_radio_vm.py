@@ -1,6 +1,7 @@
 """The radio on real BlueZ, in three throw-away virtual machines side by side: a radio's time is mostly waiting."""
 
 import asyncio
+import os
 import re
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ MACHINES: Final = {
         "tests/devices/ble/bluez_recovery.py",
         "tests/devices/ble/test_hidden.py",
         "tests/devices/ble/test_recognition.py",
+        "tests/devices/ble/test_stuck.py",
         "tests/devices/ble/test_table.py",
         "tests/devices/ble/test_virtual_devices.py",
     ),
@@ -28,9 +30,12 @@ MACHINES: Final = {
 FIGURES: Final = re.compile(r"^(---|home:|connects:|radio-vm:|[\d.]+s call) .*|.*\d (passed|failed).*", re.MULTILINE)
 
 
+HANDED_ON: Final = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("HUB_CONNECT")]
+"""``HUB_CONNECT_FAILURES=1000 HUB_CONNECT_S=0.1 scripts/test --radio``: more connects that fail, and sooner."""
+
 PYTEST: Final[tuple[str, ...]] = (
     # Without hardware to run on, reading the entry points of every package takes longer than some tests.
-    *("env", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", sys.executable, "-m", "pytest"),
+    *("env", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", *HANDED_ON, sys.executable, "-m", "pytest"),
     *("-sq", "-p", "pytest_asyncio.plugin", "-p", "pytest_timeout", "--timeout=240"),
     # Slow motion is no fault there, and asyncio's debug mode would report it.
     *("-o", "asyncio_debug=false"),
@@ -57,12 +62,14 @@ async def _run(name: str, tests: tuple[str, ...], out: Path) -> tuple[int, str]:
         stderr=asyncio.subprocess.STDOUT,
     )
     said, _ = await process.communicate()
-    return process.returncode or 0, f"--- {name} ---\n{said.decode(errors='replace')}\n{_bluetoothd(out)}"
+    logs = "\n".join(_log(out / name) for name in ("bluetoothd.log", "dmesg.log"))
+    return process.returncode or 0, f"--- {name} ---\n{said.decode(errors='replace')}\n{logs}"
 
 
-def _bluetoothd(out: Path) -> str:
-    log = out / "bluetoothd.log"
-    return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+def _log(path: Path) -> str:
+    """Read what a log says of Bluetooth."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    return "\n".join(line for line in lines if "luetooth" in line)
 
 
 @pytest.mark.radio

@@ -49,12 +49,12 @@ class Shared(Protocol):
         """Say that the adapter itself seems stuck."""
         ...
 
-    def gave_up(self, address: str) -> None:
-        """Say that a connect to ``address`` came to nothing."""
+    def gave_up(self, address: str, trouble: Trouble | None) -> None:
+        """Say that a connect to ``address`` came to nothing, and why; None for want of patience on this side."""
         ...
 
-    def connected(self) -> None:
-        """Say that it does not."""
+    def connected(self, address: str) -> None:
+        """Say that a connect to ``address`` succeeded."""
         ...
 
 
@@ -195,7 +195,7 @@ class BleConnector:
     async def _refresh(self) -> None:
         """Let BlueZ forget the device, so that it looks at its table again.
 
-        BlueZ 5.66 may believe its cache on disk all the same (measured without a bond); docs/operations.md has a cure.
+        With the device goes what BlueZ 5.66 keeps of its table on disk (measured).
         Once in the life of this process: the driver may simply not fit. A bond goes too, where it can be made again
         without anybody reading digits: a device that cannot be subscribed to is of no use with it.
         """
@@ -275,14 +275,14 @@ class BleConnector:
             end_s = patience_s + shared.timings.disconnect_s
             async with weather(f"{self._alias}: connect"), asyncio.timeout(end_s), asyncio.timeout(patience_s):
                 await client.connect()
-        except BaseException:
+        except BaseException as error:
             with suppress(*WEATHER):
                 async with asyncio.timeout(shared.timings.disconnect_s):
                     await client.disconnect()
-            shared.gave_up(self._address)
+            shared.gave_up(self._address, error.trouble if isinstance(error, BleError) else None)
             raise
         connection.opened(client)
-        shared.connected()
+        shared.connected(self._address)
         return connection
 
     # --- reporting ---------------------------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ _PATIENCE: Final = 2
 """So many times the patience passes before a link that nobody knows of is suspected: scanning afresh comes first."""
 _SOON_S: Final = 15.0
 """Whoever is heard so soon after a step was brought back by it; a device whose link was ended notices within 6 s."""
+_ECHO_S: Final = 10.0
+"""Whoever is heard so soon after a connect was given up may be linked since: Linux cancels later than BlueZ says, by
+over a second on a slow machine, and what was heard before takes its time to arrive."""
 
 
 @dataclass(slots=True)
@@ -58,6 +61,10 @@ class Missing:
         """Take note that a connect to ``address`` came to nothing at ``at_s``."""
         self._given_up_at_s[address] = at_s
 
+    def reached(self, address: str) -> None:
+        """Take note of a link to ``address`` that is known."""
+        self._given_up_at_s.pop(address, None)
+
     def over(self, awaited: Collection[str]) -> Iterator[tuple[str, Step]]:
         """End the searches for whom was heard or is awaited no longer; give those whom the last step brought back."""
         for address, search in tuple(self._searches.items()):
@@ -83,16 +90,18 @@ class Missing:
 
     def _given_up(self, address: str) -> bool:
         given_up_at_s = self._given_up_at_s.get(address)
-        return given_up_at_s is not None and self._heard_at_s(address) <= given_up_at_s
+        return given_up_at_s is not None and self._heard_at_s(address) <= given_up_at_s + _ECHO_S
 
-    def took(self, step: Step, at_s: float) -> None:
-        """Take note that a step was taken: it was one for everybody who is searched for."""
+    def took(self, step: Step, at_s: float, *, done: bool = True) -> None:
+        """Take note that a step was taken, or could not be: it was one for everybody who is searched for."""
         for search in self._searches.values():
             search.due_at_s = at_s + min(self._patience_s * 2.0**search.steps, self._rest_s)
             search.steps = min(search.steps + 1, 16)  # far beyond any pause, and no overflow in a year
             search.step, search.stepped_at_s = step, at_s
         if step is Step.POWER_CYCLE:
-            self.reset(at_s)
+            self._rested_at_s = at_s + self._rest_s
+            if done:
+                self.reset(at_s)
 
     def reset(self, at_s: float) -> None:
         """Take note that the controller was reset, for whatever reason: no link is left that nobody knows of."""

@@ -22,12 +22,16 @@ from hub_agent.devices.ble.ladder import Ladder, Step
 from hub_agent.devices.ble.missing import Missing
 from hub_agent.devices.ble.scanner import Scanner, Sighting
 from hub_agent.devices.ble.serial_numbers import SerialNumbers
+from hub_agent.devices.ble.streak import Streak
 from hub_agent.devices.ble.timings import Timings
 from hub_agent.devices.ble.trouble import BleError, Trouble, weather
 from hub_agent.driver import BleLink, Match
 
 _CUTTING: Final = {"adapter_off": Trouble.ADAPTER_OFF, "bluetooth_gone": Trouble.SERVICE}
 """Changes of the stack that end every link, whether or not bleak notices."""
+
+_FRUITLESS: Final = {Trouble.TIMEOUT, Trouble.TRANSIENT, Trouble.MISSING, Trouble.SLOTS}
+"""How a connect fails on an adapter that can complete none; no answer of a device is among them."""
 
 _LOOKS: Final = 4
 """So many looks at the scanner in the time after which silence counts."""
@@ -63,6 +67,7 @@ class Radio:
         self._deaf = Ladder(self.timings.rest_s)
         self._stuck = Ladder(self.timings.rest_s)
         self._missing = Missing(self.timings.silence_s, self.timings.rest_s, self.scanner.heard_at_s)
+        self._streak = Streak(2 * self.timings.silence_s)
         self._aliases: dict[str, str] = {}
         self._disturbed = asyncio.Event()
         self._suspected = False
@@ -156,9 +161,12 @@ class Radio:
 
     # --- who is missing ----------------------------------------------------------------------------------------------
 
-    def gave_up(self, address: str) -> None:
-        """Say that a connect came to nothing: the device may be linked with nobody."""
-        self._missing.gave_up(address, asyncio.get_running_loop().time())
+    def gave_up(self, address: str, trouble: Trouble | None) -> None:
+        """Say that a connect came to nothing: the device may be linked with nobody, or the adapter reach nobody."""
+        now_s = asyncio.get_running_loop().time()
+        self._missing.gave_up(address, now_s)
+        if trouble in _FRUITLESS and self._streak.failed(now_s):
+            self.suspect()
 
     def _seek(self) -> Step | None:
         """Tell whom the last step brought back, and choose the next for those who are awaited in vain."""
@@ -181,7 +189,7 @@ class Radio:
         """Reset the controller, which ends links that nobody knows of."""
         async with self.turn:
             done = await self._take(Step.POWER_CYCLE)
-        self._missing.took(Step.POWER_CYCLE, asyncio.get_running_loop().time())
+        self._missing.took(Step.POWER_CYCLE, asyncio.get_running_loop().time(), done=done)
         self.on_event("radio_step", {"step": Step.POWER_CYCLE.value, "done": int(done)})
 
     # --- healing -----------------------------------------------------------------------------------------------------
@@ -191,9 +199,11 @@ class Radio:
         self._suspected = True
         self._disturbed.set()
 
-    def connected(self) -> None:
+    def connected(self, address: str) -> None:
         """Take note that a connect succeeded: nothing is stuck."""
+        self._missing.reached(address)
         self._stuck.calm()
+        self._streak.broken()
         self._step = None
 
     def _hears(self) -> None:
@@ -204,9 +214,10 @@ class Radio:
             self.on_event("radio_heard", {})
 
     async def _heal(self, ladder: Ladder) -> None:
-        """Take the next step of a ladder, and report it unless it is the last one again."""
-        step = ladder.climb(asyncio.get_running_loop().time(), links=len(self.connections))
-        done = await self._take(step)
+        """Take the next step of a ladder, not amid a connect, and report it unless it is the last one again."""
+        async with self.turn:
+            step = ladder.climb(asyncio.get_running_loop().time(), links=len(self.connections))
+            done = await self._take(step)
         if step is not self._step:
             self._step = step
             self.on_event("radio_step", {"step": step.value, "done": int(done)})

@@ -88,8 +88,15 @@ class Server:
     def add(self, service: str, *characteristics: Characteristic[bytes]) -> None:
         """Add a service; on a bonded device subscribing needs encryption."""
         self.device.add_service(Service(UUID(service), list(characteristics)))
+        self._close()
         if self.bonded or self._passkey is not None:
             self._protect(characteristics)
+
+    def _close(self) -> None:
+        """Bumble 0.0.236 lets a peer overwrite anything, its own table included; no real device does."""
+        for attribute in self.device.gatt_server.attributes:
+            if not attribute.permissions & Attribute.Permissions.WRITEABLE:
+                attribute.permissions |= Attribute.Permissions.WRITE_REQUIRES_AUTHORIZATION
 
     def _protect(self, characteristics: Iterable[Characteristic[bytes]]) -> None:
         """Bumble makes subscription descriptors open; real bonded devices do not."""

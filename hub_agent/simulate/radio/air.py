@@ -198,14 +198,17 @@ class HubController(Controller):
         crossing: let the device answer the next request in the moment in which it is cancelled, and the host not learn
             of the link. That is what becomes of it in Linux 6.12, which drops a completion that comes after it began to
             cancel (see ``hub_agent.devices.ble.missing``): the device is linked and advertises no more.
+        stuck: complete no request, until it is reset, though it goes on scanning.
     """
 
     link: Air
     crossing: bool = False
+    stuck: bool = False
     _mute: bool = False
 
     def on_hci_reset_command(self, command: hci.HCI_Reset_Command) -> hci.HCI_StatusReturnParameters:
         """Be as new."""
+        self.stuck = False
         self.pending_le_connection = None
         self.le_scan_enable = False
         self.link.drop(self, telling=False)
@@ -245,8 +248,8 @@ class HubController(Controller):
             self._mute = False
 
     def create_le_connection(self, peer_address: hci.Address) -> None:
-        """Connect on an advertisement, unless its sender is deaf: then the request stays pending."""
-        if self.link.answers(peer_address):
+        """Connect on an advertisement, unless its sender is deaf or this is stuck: then the request stays pending."""
+        if not self.stuck and self.link.answers(peer_address):
             super().create_le_connection(peer_address)
 
     def send_hci_packet(self, packet: hci.HCI_Packet) -> None:

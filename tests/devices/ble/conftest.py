@@ -156,6 +156,9 @@ async def _real(timings: Timings | None = None) -> AsyncIterator[Bench]:
             bench.running.append(tasks.create_task(radio.run()))
             try:
                 yield bench
+            except BaseException:
+                print(f"\nbench: failed after {bench.now_s():.0f} s: {bench.events}")  # noqa: T201 - to find out why
+                raise
             finally:
                 for task in bench.running:
                     task.cancel()

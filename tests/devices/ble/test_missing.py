@@ -19,6 +19,7 @@ class Home:
         self.heard: dict[str, float] = {}
         self.missing = Missing(60.0, 3600.0, lambda address: self.heard.get(address, float("-inf")))
         self.at_s = 0.0
+        self.works = True
         self.steps: list[tuple[float, Step]] = []
         self.found: list[tuple[str, Step]] = []
 
@@ -29,7 +30,7 @@ class Home:
             self.found += self.missing.over(awaited)
             step = self.missing.next(self.at_s, awaited, links=links)
             if step is not None:
-                self.missing.took(step, self.at_s)
+                self.missing.took(step, self.at_s, done=self.works)
                 self.steps.append((self.at_s, step))
 
     def hears(self, address: str) -> None:
@@ -84,10 +85,37 @@ def test_a_connect_that_was_given_up_leads_to_one_power_cycle() -> None:
 def test_who_was_heard_after_all_is_nobody_s_prisoner() -> None:
     home = Home()
     home.missing.gave_up(RING, 0.5)
-    home.at_s = 2.0
+    home.at_s = 12.0
     home.hears(RING)
     home.passes(3 * 3600.0, RING)
     assert home.taken(Step.POWER_CYCLE) == []
+
+
+def test_an_echo_from_before_linux_cancelled_proves_nothing() -> None:
+    home = Home()
+    home.missing.gave_up(RING, 0.5)
+    home.at_s = 3.0
+    home.hears(RING)
+    home.passes(3 * 3600.0, RING)
+    assert len(home.taken(Step.POWER_CYCLE)) == 1
+
+
+def test_who_was_reached_soon_after_is_nobody_s_prisoner_either() -> None:
+    home = Home()
+    home.missing.gave_up(RING, 0.5)
+    home.at_s = 3.0
+    home.hears(RING)
+    home.missing.reached(RING)
+    home.passes(3 * 3600.0, RING)
+    assert home.taken(Step.POWER_CYCLE) == []
+
+
+def test_a_power_cycle_that_failed_is_tried_again_an_hour_later() -> None:
+    home = Home()
+    home.missing.gave_up(RING, 0.5)
+    home.works = False
+    home.passes(2 * 3600.0, RING)
+    assert home.taken(Step.POWER_CYCLE) == [120.0 + LOOK_S, 3720.0 + LOOK_S]
 
 
 def test_a_live_link_forbids_a_power_cycle_for_an_hour_or_while_it_lives() -> None:
