@@ -58,6 +58,7 @@ def check(
     Example: hub-agent check --config config/hub-agent.toml --no-files
     """
     from hub_agent.config import MistakesError, load, refuse
+    from hub_agent.field import credentials
     from hub_agent.field.files import findings
     from hub_agent.registry import load_drivers
 
@@ -74,10 +75,13 @@ def check(
         ]
         typer.echo(json.dumps({"ok": False, "mistakes": mistakes}))
         raise typer.Exit(2) from None
+    doubts = [] if no_files else [*credentials.doubts(found, os.environ)]
     summary = {"ok": True, "hub": found.hub.id, "devices": len(found.devices), "limits": len(found.limits)}
     if as_json:
-        typer.echo(json.dumps(summary))
+        typer.echo(json.dumps({**summary, "doubts": doubts}))
     else:
+        for doubt in doubts:
+            typer.echo(f"look: {doubt}", err=True)
         typer.echo(f"{config} is good: hub {found.hub.id}, {len(found.devices)} devices, {len(found.limits)} limits.")
 
 
