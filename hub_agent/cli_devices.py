@@ -137,6 +137,7 @@ def try_one(
     from hub_agent.clock import SystemClock
     from hub_agent.config import load
     from hub_agent.driver import BleLink
+    from hub_agent.field import stanza
     from hub_agent.field.reach import bluez, ways_for
     from hub_agent.field.screen import RadioNews, Screen
     from hub_agent.field.trial import Tally, trial
@@ -145,8 +146,8 @@ def try_one(
     registry = load_drivers()
     zone = "UTC"
     if driver:
-        ways = {"address": address, "port": port, "usb": usb}
-        device = _checked({"name": name or "device", "driver": driver, **ways, "options": _options(option)})
+        way = stanza.way(address, port, usb)
+        device = _checked({"name": name or "device", "driver": driver, **way, "options": _options(option)})
     else:
         found = load(config, registry.drivers)
         zone = found.hub.timezone
@@ -250,9 +251,7 @@ def add(
     device: Mapping[str, Any] = {
         "name": name,
         "driver": driver,
-        "address": address,
-        "port": port,
-        "usb": usb,
+        **stanza.way(address, port, usb),
         "pairing": pairing,
         "cadence_s": cadence_s,
         "options": _options(option),
