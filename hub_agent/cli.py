@@ -257,15 +257,18 @@ def demo(
     Example: hub-agent demo --seconds 60 --json --cut 20
     """
     try:
-        from hub_agent.demo import show
+        from hub_agent.demo import show, terminal
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"the demo needs {error.name}", hint="pip install 'hub-agent[demo]', or scripts/demo"
         ) from None
     if as_json and seconds is None:
         raise ConfigError("--json needs --seconds", hint="hub-agent demo --seconds 60 --json")
+    if seconds is None and not sys.stdout.isatty():
+        raise ConfigError("the live screen needs a terminal", hint="without one: hub-agent demo --seconds 60 --json")
+    typer.echo("starting a broker, a NOC, a hub and its devices …", err=True)
     summary = show.run(show.Plan(seconds, as_json, cut_at, cut_for, broker))
-    typer.echo(json.dumps(summary))
+    typer.echo(json.dumps(summary) if as_json else terminal.last_words(summary))
     if summary["lost"] or summary["duplicates"] or summary["confirmed"] != summary["stored"]:
         raise typer.Exit(1)
 
