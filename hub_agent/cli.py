@@ -265,7 +265,7 @@ def demo(
     if as_json and seconds is None:
         raise ConfigError("--json needs --seconds", hint="hub-agent demo --seconds 60 --json")
     if seconds is None and not sys.stdout.isatty():
-        raise ConfigError("the live screen needs a terminal", hint="without one: hub-agent demo --seconds 60 --json")
+        raise ConfigError("the live screen needs a terminal", hint="or: hub-agent demo --seconds 60 --json")
     typer.echo("starting a broker, a NOC, a hub and its devices …", err=True)
     summary = show.run(show.Plan(seconds, as_json, cut_at, cut_for, broker))
     typer.echo(json.dumps(summary) if as_json else terminal.last_words(summary))

@@ -136,7 +136,6 @@ def try_one(
     """
     from hub_agent.clock import SystemClock
     from hub_agent.config import load
-    from hub_agent.driver import BleLink
     from hub_agent.field import stanza
     from hub_agent.field.reach import bluez, ways_for
     from hub_agent.field.screen import RadioNews, Screen
@@ -144,20 +143,19 @@ def try_one(
     from hub_agent.registry import load_drivers
 
     registry = load_drivers()
-    zone = "UTC"
+    clock = SystemClock()
     if driver:
         way = stanza.way(address, port, usb)
         device = _checked({"name": name or "device", "driver": driver, **way, "options": _options(option)})
     else:
         found = load(config, registry.drivers)
-        zone = found.hub.timezone
+        clock = SystemClock(found.hub.timezone)
         device = _named(found, name)
     screen = Screen(typer.echo, as_json=as_json, width=_WIDTH)
     known = registry.driver(device.driver)
     radio = RadioNews(lambda text: typer.echo(text, err=True))
 
     async def run() -> Tally:
-        clock = SystemClock(zone)
         with ExitStack() as stack:
             file = stack.enter_context(_new(capture)) if capture else None
             async with ways_for(known.link, bluez, clock, radio) as ways:
@@ -169,8 +167,7 @@ def try_one(
     except* HubError as group:
         raise _first(group) from None
     screen.end(tally)
-    if isinstance(known.link, BleLink):
-        radio.end()
+    radio.end()
     if not tally.readings:
         raise typer.Exit(1)
 
