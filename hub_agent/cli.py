@@ -57,6 +57,7 @@ def check(
     Example: hub-agent check --config config/hub-agent.toml --no-files
     """
     from hub_agent.config import MistakesError, load, refuse
+    from hub_agent.field import credentials
     from hub_agent.field.files import findings
     from hub_agent.registry import load_drivers
 
@@ -73,10 +74,13 @@ def check(
         ]
         typer.echo(json.dumps({"ok": False, "mistakes": mistakes}))
         raise typer.Exit(2) from None
+    doubts = [] if no_files else [*credentials.doubts(found, os.environ)]
     summary = {"ok": True, "hub": found.hub.id, "devices": len(found.devices), "limits": len(found.limits)}
     if as_json:
-        typer.echo(json.dumps(summary))
+        typer.echo(json.dumps({**summary, "doubts": doubts}))
     else:
+        for doubt in doubts:
+            typer.echo(f"look: {doubt}", err=True)
         typer.echo(f"{config} is good: hub {found.hub.id}, {len(found.devices)} devices, {len(found.limits)} limits.")
 
 
@@ -261,15 +265,18 @@ def demo(
     Example: hub-agent demo --seconds 60 --json --cut 20
     """
     try:
-        from hub_agent.demo import show
+        from hub_agent.demo import show, terminal
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"the demo needs {error.name}", hint="pip install 'hub-agent[demo]', or scripts/demo"
         ) from None
     if as_json and seconds is None:
         raise ConfigError("--json needs --seconds", hint="hub-agent demo --seconds 60 --json")
+    if seconds is None and not sys.stdout.isatty():
+        raise ConfigError("the live screen needs a terminal", hint="or: hub-agent demo --seconds 60 --json")
+    typer.echo("starting a broker, a NOC, a hub and its devices …", err=True)
     summary = show.run(show.Plan(seconds, as_json, cut_at, cut_for, broker))
-    typer.echo(json.dumps(summary))
+    typer.echo(json.dumps(summary) if as_json else terminal.last_words(summary))
     if summary["lost"] or summary["duplicates"] or summary["confirmed"] != summary["stored"]:
         raise typer.Exit(1)
 

@@ -89,13 +89,13 @@ def scan(seconds: SecondsOption = 10.0, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps(found.plain()))
         return
-    if found.radio:
-        typer.echo(f"No radio ({found.radio}): systemctl status bluetooth; rfkill list bluetooth", err=True)
     for one in found.ble:
         typer.echo(f"BLE     {one.address}  {one.rssi_dbm:>4} dBm  {one.name or '-':24} {_fitting(one.drivers)}")
     for port, drivers in found.serial:
         usb = usb_id(port)
         typer.echo(f"serial  {port.device}  {usb}  {port.serial_number or '-':24} {_fitting(drivers)}")
+    for word in found.missing():
+        typer.echo(word, err=True)
 
 
 def _fitting(drivers: Sequence[str]) -> str:
@@ -127,44 +127,42 @@ def try_one(
     from hub_agent.clock import SystemClock
     from hub_agent.config import load
     from hub_agent.devices.ways import bluez
+    from hub_agent.field import stanza
     from hub_agent.field.reach import ways_for
-    from hub_agent.field.screen import Screen
-    from hub_agent.field.stanza import options_of
+    from hub_agent.field.screen import RadioNews, Screen
     from hub_agent.field.trial import Tally, trial
     from hub_agent.registry import load_drivers
 
     registry = load_drivers()
-    zone = "UTC"
+    clock = SystemClock()
     if driver:
-        ways = {"address": address, "port": port, "usb": usb}
-        device = _checked({"name": name or "device", "driver": driver, **ways, "options": options_of(option)})
+        way = stanza.way(address, port, usb)
+        device = _checked({"name": name or "device", "driver": driver, **way, "options": stanza.options_of(option)})
     else:
         found = load(config, registry.drivers)
-        zone = found.hub.timezone
+        clock = SystemClock(found.hub.timezone)
         device = _named(found, name)
     screen = Screen(typer.echo, as_json=as_json, width=_WIDTH)
     known = registry.driver(device.driver)
+    radio = RadioNews(lambda text: typer.echo(text, err=True))
 
     async def run() -> Tally:
-        clock = SystemClock(zone)
         with ExitStack() as stack:
             file = stack.enter_context(_new(capture)) if capture else None
-            async with ways_for(known.link, bluez, clock, _radio_event) as ways:
-                way = ways.connector(device, known)
-                return await trial(device, known, way, clock, seconds, tell=screen.line, file=file, command=command)
+            async with ways_for(known.link, bluez, clock, radio) as ways:
+                connector = ways.connector(device, known)
+                return await trial(
+                    device, known, connector, clock, seconds, tell=screen.line, file=file, command=command
+                )
 
     try:
         tally = asyncio.run(run())
     except* HubError as group:
         raise _first(group) from None
     screen.end(tally)
+    radio.end()
     if not tally.readings:
         raise typer.Exit(1)
-
-
-def _radio_event(code: str, fields: Mapping[str, str | int]) -> None:
-    more = "".join(f" {key}={value}" for key, value in fields.items())
-    typer.echo(f"radio: {code}{more}", err=True)
 
 
 def _first(group: BaseExceptionGroup[HubError]) -> HubError:
@@ -243,9 +241,7 @@ def add(
     device: Mapping[str, Any] = {
         "name": name,
         "driver": driver,
-        "address": address,
-        "port": port,
-        "usb": usb,
+        **stanza.way(address, port, usb),
         "pairing": pairing,
         "cadence_s": cadence_s,
         "options": stanza.options_of(option),

@@ -59,7 +59,7 @@ class Figures:
         published: received → handed to the broker, the same batches.
         round_trip: a batch's PUBLISH → its PUBACK, since the last whole heartbeat.
         confirmed: items confirmed.
-        confirmed_readings: those of them that are readings: all but class alarm, which holds events only.
+        confirmed_readings: those of classes episodic and continuous, which hold nothing but readings.
         resent: confirmed batches that were sent more than once.
         refused: batches that the broker or the NOC refused, or with which the link died again and again.
         last_confirmed_s: monotonic time of the newest confirmation; None before the first.
@@ -85,7 +85,7 @@ class Figures:
             now_s: monotonic.
         """
         self.confirmed += items
-        if cls is not ReadingClass.ALARM:
+        if cls in {ReadingClass.EPISODIC, ReadingClass.CONTINUOUS}:
             self.confirmed_readings += items
         self.resent += attempts > 1
         for one_ns in received_ns:

@@ -96,6 +96,12 @@ def context_of(ca: Path, certificate: Path, key: Path, floor: Floor) -> ssl.SSLC
     Raises:
         ConfigError: a file is missing or is not what it should be.
     """
+    for name, file in (("ca", ca), ("certificate", certificate), ("key", key)):
+        try:
+            with file.open("rb"):  # OpenSSL does not say which one it misses
+                pass
+        except OSError as error:
+            raise ConfigError(f"broker.tls.{name}: {file}: {error.strerror}", hint="`hub-agent check`") from error
     try:
         context = FloorContext()
         context.minimum_version = ssl.TLSVersion.TLSv1_3

@@ -44,7 +44,7 @@ def _measure(value: object) -> str:
     try:
         nomenclature.by_refid(value if isinstance(value, str) else "")
     except KeyError:
-        raise ValueError("no measure of the nomenclature has this MDC reference identifier") from None
+        raise ValueError("no measure has this MDC reference identifier; one is MDC_PULS_OXIM_SAT_O2") from None
     return str(value)
 
 

@@ -77,10 +77,9 @@ address = "F0:00:00:00:00:03"
 
 [[devices]]
 name = "bedside"
-driver = "nonin-serial"
+driver = "masimo-ascii"
 port = "bedside"
 cadence_s = 1
-options = {{ format = 8 }}
 """
 
 
@@ -137,7 +136,7 @@ def build(directory: Path, pace: Pace, began: datetime) -> Scene:
             "strap": ble_devices.HeartRateStrap(air, "F0:00:00:00:00:02", ill, pace.now_s, clock=clock()),
             "cuff": ble_devices.Cuff(air, "F0:00:00:00:00:03", ill, pace.now_s, clock=clock()),
         },
-        {"bedside": VirtualSerial("nonin", directory / "bedside", well, began, pace)},
+        {"bedside": VirtualSerial("masimo", directory / "bedside", well, began, pace)},
     )
 
 

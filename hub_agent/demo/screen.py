@@ -20,7 +20,9 @@ from hub_agent.parts import Agent
 
 _WIDE: Final = 110
 """Columns from which on drivers and batteries have room."""
-_LINK = {"connected": "green", "waiting": "yellow", "parked": "red"}
+_ABOVE_NEWS: Final = 20
+"""Lines that the rest may take; what is left of the screen is for alarm events."""
+_LINK = {"connected": "green", "waiting": "", "parked": "red"}
 _PRIORITY = {"high": "bold white on red", "medium": "black on yellow", "low": "cyan"}
 
 
@@ -45,14 +47,13 @@ class Page:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it."""
-        del console
         view, wide = self.view, options.max_width >= _WIDE
         state = view.agent.health.snapshot()
         yield from _head(view)
         yield _devices(view, state["devices"], wide=wide)
         yield _delivery(view, state["delivery"])
         yield _counts(view)
-        yield _alarms(view)
+        yield _alarms(view, max(1, console.height - _ABOVE_NEWS))
 
 
 def _head(view: View) -> Iterator[Text]:
@@ -88,7 +89,7 @@ def _devices(view: View, states: Mapping[str, Any], *, wide: bool) -> Table:
             "link": Text(state["state"] + rssi, _LINK[state["state"]]),
             "battery": "-" if state["battery_percent"] is None else f"{state['battery_percent']} %",
             "newest values": view.tally.values.get(name, "-"),
-            "charted": "-" if seen_s is None else f"{view.elapsed_s - seen_s:.1f} s ago",
+            "charted": "-" if seen_s is None else f"{max(0.0, view.elapsed_s - seen_s):.1f} s ago",
         }
         table.add_row(*(cells[column] for column in shown))
     return table
@@ -106,7 +107,7 @@ def _delivery(view: View, delivery: Mapping[str, Any]) -> Table:
         waits = f"{waiting['items']} in {waiting['batches']}" if waiting["items"] else "nothing"
         table.add_row(
             name,
-            Text(waits, "yellow" if waiting["batches"] > 2 else ""),  # noqa: PLR2004 - what is on its way is no backlog
+            Text(waits, "bold" if waiting["batches"] > 2 else ""),  # noqa: PLR2004 - what is on its way is no backlog
             " · ".join(_ms(published[q]) for q in ("p50", "p99")),
             " · ".join(_ms(confirmed[q]) for q in ("p50", "p95", "p99")),
         )
@@ -128,7 +129,7 @@ def _counts(view: View) -> RenderableType:
     )
 
 
-def _alarms(view: View) -> RenderableType:
+def _alarms(view: View, lines: int) -> RenderableType:
     live = [
         Text(
             f" {alarm.condition.priority.name} {alarm.condition.code} {alarm.condition.device or 'hub'} "
@@ -138,5 +139,5 @@ def _alarms(view: View) -> RenderableType:
         for alarm in view.agent.book.alarms()
     ]
     now: RenderableType = Text("  ").join(live) if live else Text("no alarm", "green")
-    news = Text("\n".join(view.tally.news) or "no event yet", "dim")
+    news = Text("\n".join([*view.tally.news][:lines]) or "no event yet", "dim")
     return Panel(Group(now, news), title="Alarms: at the bedside now, and as the NOC heard them", title_align="left")

@@ -10,15 +10,11 @@ import json
 import shutil
 import sys
 import tempfile
-import termios
-import tty
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-
-from rich.live import Live
 
 from hub_agent import config as configuration
 from hub_agent import identity, logs
@@ -29,6 +25,7 @@ from hub_agent.demo.broker import HOST, Broker, Wanted, broker
 from hub_agent.demo.relay import Relay
 from hub_agent.demo.screen import Page, View
 from hub_agent.demo.tally import Tally
+from hub_agent.demo.terminal import keys, screen
 from hub_agent.devices.ways import opener
 from hub_agent.errors import HubError
 from hub_agent.model import ReadingClass
@@ -105,7 +102,7 @@ async def _play(
             devices += [tasks.create_task(one.run()) for one in scene.serial.values()]
             devices.append(tasks.create_task(_measure(scene, pace)))
             cutting = tasks.create_task(_cut(plan, relay))
-            with _screen(plan) as show:
+            with screen(silent=plan.as_json) as show:
                 view = _Viewer(agent, tally, scene, relay, real, pace, interactive=not plan.as_json)
                 await _watch(plan, view, show)
                 await scene.confirmed()
@@ -167,14 +164,15 @@ async def _cut(plan: Plan, relay: Relay) -> None:
         relay.set_cut(False)
 
 
-async def _watch(plan: Plan, view: _Viewer, show: Any) -> None:  # noqa: ANN401 - what _screen gives
+async def _watch(plan: Plan, view: _Viewer, show: Callable[[Page], None]) -> None:
     """Refresh the screen and heed the keys until the time is up or somebody quits."""
-    with _keys() as keys:
+    with keys() as pressed:
         while plan.seconds is None or view.pace.now_s() < plan.seconds:
-            show(Page(view()) if not plan.as_json else None)
+            if not plan.as_json:
+                show(Page(view()))
             await asyncio.sleep(_REFRESH_S)
-            while keys:
-                key = keys.pop(0)
+            while pressed:
+                key = pressed.pop(0)
                 if key == "q":
                     return
                 if key == "c":
@@ -265,34 +263,3 @@ async def _collecting(directory: Path, real: Broker, tally: Tally, pace: RealPac
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             await process.wait()
-
-
-# --- the terminal -----------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _screen(plan: Plan) -> Iterator[Any]:
-    if plan.as_json:
-        yield lambda _view: None
-        return
-    with Live(auto_refresh=False, screen=sys.stdout.isatty()) as live:
-        yield lambda view: live.update(view, refresh=True)
-
-
-@contextlib.contextmanager
-def _keys() -> Iterator[list[str]]:
-    """Collect single key presses without waiting for Enter; nothing where there is no terminal."""
-    keys: list[str] = []
-    if not sys.stdin.isatty():
-        yield keys
-        return
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    loop = asyncio.get_running_loop()
-    tty.setcbreak(descriptor)
-    loop.add_reader(descriptor, lambda: keys.append(sys.stdin.read(1)))
-    try:
-        yield keys
-    finally:
-        loop.remove_reader(descriptor)
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

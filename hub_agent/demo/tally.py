@@ -4,7 +4,7 @@ Owns: the sums of the last line. Never: believes the agent's word where the NOC'
 """
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ class Tally:
         values: device → its newest values, as text.
         charted_at_s: device → when the demo saw its newest reading.
         alarms: how often an alarm began.
-        news: the newest alarm events, as text.
+        news: the newest alarm events, as text, newest first.
     """
 
     charted: int = 0
@@ -54,16 +54,26 @@ class Tally:
             self.duplicates += 1
         device = line["device"]
         self.charted_at_s[device] = now_s
-        self.values[device] = ", ".join(_spell(one) for one in measurements)
+        self.values[device] = ", ".join(_spelled(measurements))
 
     def _alarm(self, fields: Mapping[str, Any]) -> None:
         if fields["presence"] == "on" and fields["id"] not in self._started:
             self._started.add(fields["id"])
             self.alarms += 1
         value = "" if fields["value"] is None else f" {fields['value']} {fields['unit']}"
-        self.news.append(
-            f"{fields['priority']:6} {fields['condition']:10} {fields['device'] or 'hub':9}{value} {fields['presence']}"
+        self.news.appendleft(
+            f"{fields['priority']:6} {fields['condition']:14} {fields['device'] or 'hub':9}{value} {fields['presence']}"
         )
+
+
+def _spelled(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Spell a reading's values; a blood pressure as on paper, systolic/diastolic (mean)."""
+    values = {one["refid"]: one for one in measurements if "value" in one}
+    whole = values.keys() >= set(_PRESSURES)
+    if whole:
+        systolic, diastolic, mean = (f"{values[name]['value']:.4g}" for name in _PRESSURES)
+        yield f"BP {systolic}/{diastolic} ({mean}) {values[_PRESSURES[0]]['ucum']}"
+    yield from (_spell(one) for one in measurements if not (whole and one["refid"] in _PRESSURES))
 
 
 def _spell(one: Mapping[str, Any]) -> str:
@@ -73,6 +83,7 @@ def _spell(one: Mapping[str, Any]) -> str:
     return f"{short} {one['value']:.4g} {one['ucum']}" if "value" in one else f"{short} ({one['absent']})"
 
 
+_PRESSURES: Final = ("MDC_PRESS_BLD_NONINV_SYS", "MDC_PRESS_BLD_NONINV_DIA", "MDC_PRESS_BLD_NONINV_MEAN")
 _SHORT: Final = {
     "PULS_OXIM_SAT_O2": "SpO₂",
     "PULS_OXIM_PULS_RATE": "pulse",

@@ -7,21 +7,23 @@ Never: changes anything, or takes the place of a running hub at the broker.
 import asyncio
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from hub_agent import control, identity, mqtt, trust
 from hub_agent.builder import tls_of
 from hub_agent.clock import Floor, SystemClock
-from hub_agent.config import Config, Device
+from hub_agent.config import Config, Device, SecretRef
 from hub_agent.devices.ble.trouble import BleError, weather
 from hub_agent.devices.ports import find_port
 from hub_agent.devices.ways import port_match
 from hub_agent.driver import Driver, SerialLink
 from hub_agent.errors import HubError, LinkError
-from hub_agent.field.reach import MakeHost
+from hub_agent.field import credentials
+from hub_agent.field.reach import RADIO_REMEDY, MakeHost
 from hub_agent.tls import valid_until
 
 _HOST_S: Final = 10.0
@@ -59,6 +61,7 @@ class Patient:
         now: aware UTC.
         synced: whether the machine's clock is disciplined.
         make_host: makes the Bluetooth stack.
+        stores: where systemd looks for credentials.
     """
 
     config: Config
@@ -67,6 +70,7 @@ class Patient:
     now: datetime
     synced: bool
     make_host: MakeHost
+    stores: Sequence[Path] = credentials.STORES
 
 
 async def ask_hub(config: Config) -> Mapping[str, Any] | None:
@@ -130,7 +134,8 @@ def keys(patient: Patient) -> Finding:
     """Are the hub's key and the NOC's public keys there and good?"""
     config = patient.config
     try:
-        identity.load(config.identity.key.path(os.environ))
+        if not _is_beyond(config.identity.key, patient):
+            identity.load(config.identity.key.path(os.environ))
         bundle = None if config.noc is None else trust.load(config.noc.trust)
     except HubError as error:
         return _red("keys", error, "`hub-agent identity` makes a key; the NOC has the bundle")
@@ -139,13 +144,27 @@ def keys(patient: Patient) -> Finding:
     return Finding("keys", True, f"the hub's own, and the NOC's with {len(bundle.recipients)} recipients")
 
 
+def _is_beyond(reference: SecretRef, patient: Patient) -> bool:
+    """Say whether only the service can open a secret: a hub that runs has done so; for one that does not, look for it.
+
+    Raises:
+        ConfigError: it is not where systemd looks.
+    """
+    if not credentials.is_beyond(reference, os.environ):
+        return False
+    if patient.status is None:
+        credentials.require(reference, patient.stores)
+    return True
+
+
 def tls(patient: Patient) -> Finding:
     """Are the certificates there, good, and good for a while yet?"""
     section = patient.config.broker.tls
     try:
-        tls_of(patient.config, Floor(SystemClock()))
         if section is None:
             return Finding("TLS", True, "is off, for a demo on this machine")
+        if not _is_beyond(section.key, patient):
+            tls_of(patient.config, Floor(SystemClock()))
         ends = {name: valid_until(path) for name, path in (("ca", section.ca), ("certificate", section.certificate))}
     except HubError as error:
         return _red("TLS", error, "see [broker.tls]")
@@ -165,9 +184,7 @@ async def radio(patient: Patient) -> Finding:
         async with weather("doctor: radio"), asyncio.timeout(_HOST_S), host.watch(lambda _code: None):
             await host.ready()
     except BleError as error:
-        return Finding(
-            "radio", False, f"not ready: {error.trouble.value}", "systemctl status bluetooth; rfkill list bluetooth"
-        )
+        return Finding("radio", False, f"not ready: {error.trouble.value}", RADIO_REMEDY)
     return Finding("radio", True, "is powered and answers")
 
 
@@ -194,6 +211,9 @@ async def broker(patient: Patient) -> Finding:
         why = uplink["why"] or "not yet connected"
         return Finding("broker", False, f"away for {uplink['for_s']:.0f} s: {why}", "see [broker]; is the network up?")
     config = patient.config
+    section = config.broker.tls
+    if section is not None and credentials.is_beyond(section.key, os.environ):
+        return Finding("broker", False, "not tried: only the hub may open its TLS key", "systemctl start hub-agent")
     try:
         context = tls_of(config, Floor(SystemClock()))
     except HubError:

@@ -5,8 +5,9 @@ Never: decodes; ``devices.ways`` chooses the way.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any, Final
 
 from hub_agent.clock import Clock
 from hub_agent.devices.ble.host import Host, OnEvent
@@ -14,18 +15,28 @@ from hub_agent.devices.ble.radio import Radio
 from hub_agent.devices.ways import DeviceWays
 from hub_agent.driver import BleLink, Link
 
+RADIO_REMEDY: Final = "systemctl status bluetooth; rfkill list bluetooth"
+
 MakeHost = Callable[[], Host]
 
 
 @asynccontextmanager
 async def radio_running(make_host: MakeHost, clock: Clock, on_event: OnEvent) -> AsyncIterator[Radio]:
-    """Open a radio and keep it scanning meanwhile."""
-    async with Radio(make_host(), clock, on_event).open() as radio, asyncio.TaskGroup() as tasks:
+    """Open a radio and keep it scanning meanwhile; one that did not get so far is told as ``radio_down``, too."""
+    told: list[str] = []
+
+    def heed(code: str, fields: Mapping[str, Any]) -> None:
+        told.append(code)
+        on_event(code, fields)
+
+    async with Radio(make_host(), clock, heed).open() as radio, asyncio.TaskGroup() as tasks:
         scanning = tasks.create_task(radio.run(), name="radio")
         try:
             yield radio
         finally:
             scanning.cancel()
+            if not radio.scanner.started and "radio_down" not in told:
+                on_event("radio_down", {"reason": "does not answer"})
 
 
 @asynccontextmanager

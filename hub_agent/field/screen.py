@@ -4,11 +4,12 @@ Owns: wording and layout. Never: decides, or remembers a line.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from hub_agent.captures import Frame, Line, line_text, plain, short_channel
 from hub_agent.driver import Action, Emit, Finished, Rejected, Warn
+from hub_agent.field.reach import RADIO_REMEDY
 from hub_agent.model import Measurement, Quality, Reading
 from hub_agent.nomenclature import quantity
 
@@ -58,13 +59,41 @@ class Screen:
         if self._as_json:
             self._write(json.dumps(figures))
             return
-        self._write(f"{tally.readings} readings, {tally.rejected} rejected frames, {tally.connections} connections")
+        counts = ((tally.readings, "reading"), (tally.rejected, "rejected frame"), (tally.connections, "connection"))
+        self._write(", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts))
         for warning in tally.warnings:
             self._write(f"warned: {warning}")
         if not tally.connections and not tally.trouble:
             self._write("It was not there: is it switched on, within reach, and with no other hub or phone?")
+        if tally.rejected and not tally.readings:
+            self._write("It speaks, and not as this driver expects: is it that model, with these options?")
+        elif tally.connections and not tally.readings and not tally.trouble:
+            self._write("It is there and gave no reading: is it in use, and this the driver for it?")
         if tally.trouble:
             self._write(f"trouble: {tally.trouble[-1]}")
+
+
+class RadioNews:
+    """Tells what the radio goes through during a trial; it is an ``OnEvent``.
+
+    Args:
+        write: writes a line.
+    """
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._is_up = True
+
+    def __call__(self, code: str, fields: Mapping[str, Any]) -> None:
+        """Tell an event."""
+        if code in {"radio_up", "radio_down"}:
+            self._is_up = code == "radio_up"
+        self._write(f"radio: {code}" + "".join(f" {key}={value}" for key, value in fields.items()))
+
+    def end(self) -> None:
+        """Say what to do where the radio is not there: then no device can be."""
+        if not self._is_up:
+            self._write(f"There is no radio: {RADIO_REMEDY}")
 
 
 def _raw(line: Line, width: int) -> list[str]:

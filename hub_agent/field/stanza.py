@@ -55,6 +55,17 @@ def options_of(pairs: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def way(address: str | None, port: str | None, usb: str | None) -> dict[str, str | None]:
+    """Give the keys that say how a device is reached, from what somebody typed.
+
+    Raises:
+        ConfigError: the port is no whole path: in the file it would start at the file's directory.
+    """
+    if port is not None and not Path(port).is_absolute():
+        raise ConfigError(f"--port {port}: is no whole path", hint="`hub-agent devices scan` lists the ports")
+    return {"address": address and address.upper(), "port": port, "usb": usb}
+
+
 def read(path: Path) -> str:
     """Read a configuration file as it stands.
 

@@ -4,7 +4,7 @@ Owns: matching what is found against the drivers there are.
 Never: connects to anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from hub_agent.clock import Clock
 from hub_agent.devices.ble.scanner import Sighting
 from hub_agent.devices.ports import DEV, SYSFS, Port, list_ports
 from hub_agent.driver import BleLink, Driver, SerialLink
-from hub_agent.field.reach import MakeHost, radio_running
+from hub_agent.field.reach import RADIO_REMEDY, MakeHost, radio_running
 
 Drivers = Mapping[str, Driver]
 
@@ -31,6 +31,15 @@ class Found:
     ble: tuple[Sighting, ...]
     serial: tuple[tuple[Port, tuple[str, ...]], ...]
     radio: str = ""
+
+    def missing(self) -> Iterator[str]:
+        """Say what was not found, and what to do."""
+        if self.radio:
+            yield f"No radio ({self.radio}): {RADIO_REMEDY}"
+        elif not self.ble:
+            yield "Nobody was heard: switch the device on, near the hub, and scan while it is in use."
+        if not self.serial:
+            yield "No USB serial adapter is plugged in."
 
     def plain(self) -> dict[str, Any]:
         """Spell it for programs."""
@@ -54,18 +63,19 @@ async def survey(
     seconds: float, drivers: Drivers, make_host: MakeHost, clock: Clock, *, sysfs: Path = SYSFS, dev: Path = DEV
 ) -> Found:
     """Listen for so long, and look at the ports."""
-    down: list[str] = []
+    trouble = ""
 
     def on_event(code: str, fields: Mapping[str, Any]) -> None:
+        nonlocal trouble
         if code == "radio_down":
-            down.append(str(fields["reason"]))
+            trouble = str(fields["reason"])
         elif code == "radio_up":
-            down.clear()
+            trouble = ""
 
     matches = {driver.name: driver.link.match for driver in drivers.values() if isinstance(driver.link, BleLink)}
     async with radio_running(make_host, clock, on_event) as radio:
         heard = await radio.survey(seconds, matches)
-    return Found(heard, ports(drivers, sysfs=sysfs, dev=dev), down[-1] if down else "")
+    return Found(heard, ports(drivers, sysfs=sysfs, dev=dev), trouble)
 
 
 def ports(drivers: Drivers, *, sysfs: Path = SYSFS, dev: Path = DEV) -> tuple[tuple[Port, tuple[str, ...]], ...]:

@@ -153,7 +153,9 @@ def collect(
     keys: KeysOption = KEYS,
     store: StoreOption = STORE,
     host: Annotated[str, typer.Option(help="The broker.", show_default=True)] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The broker's port; 8883 with TLS and 1883 without, unless given.")] = 0,
+    port: Annotated[
+        int, typer.Option(help="The broker's port; 8883 with TLS and 1883 without, unless given.", show_default=False)
+    ] = 0,
     ca: Annotated[Path | None, typer.Option(metavar="FILE", help="The broker's authority, PEM.")] = None,
     certificate: Annotated[Path | None, typer.Option("--cert", metavar="FILE", help="Our certificate, PEM.")] = None,
     private_key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its private key, PEM.")] = None,

@@ -7,6 +7,7 @@ Never: decides anything about a message.
 import asyncio
 import contextlib
 import gc
+import json
 import os
 import signal
 import sys
@@ -107,7 +108,12 @@ def _text(charted: Charted) -> str:
     if isinstance(item, ReceivedReading):
         values = " · ".join(map(_value, item.reading.measurements)) or "waveform"
         return f"{at} {charted.hub} {item.device}  {values}{latency}"
-    return f"{at} {charted.hub} {item.kind.upper()} {dict(item.fields)!r}{latency}"
+    told = (f"{name}={_word(value)}" for name, value in item.fields.items() if value is not None)
+    return f"{at} {charted.hub} {item.kind.upper()}  {' '.join(told)}{latency}"
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str, separators=(",", ":"))
 
 
 def _value(measurement: Measurement) -> str:

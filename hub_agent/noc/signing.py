@@ -94,7 +94,11 @@ def draft(
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join(str(step) for step in first["loc"])
-        raise ConfigError(f"{op}: {where}: {first['msg']}") from None
+        takes = ", ".join(OPS[op].args.model_fields) or "none"
+        raise ConfigError(
+            f"{op}: {where}: {first['msg'].removeprefix('Value error, ')}",
+            hint="" if where in Claims.model_fields else f"ARGS of {op}: {takes}; docs/wire.md §8 describes them",
+        ) from None
     if isinstance(checked, LimitsSet):
         for limit in checked.limits:
             limits_policy.check_bounds(limit)

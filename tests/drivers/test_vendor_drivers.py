@@ -70,7 +70,7 @@ CASES: Final = (
         hexes("0a101e00c80001610048", "0a081e000000017f01ff"),
         stream=False,
     ),
-    Case("nonin-serial", SERIAL, hexes("80486100", "80486108"), {"format": 8}),
+    Case("nonin-serial", SERIAL, hexes("06", "80486100", "80486108"), {"format": 8}),
     Case(
         "omron-memory", OMRON_RX, hexes("0880000000100098", "080f000000000007"), {"model": "HEM-7142T2"}, stream=False
     ),

@@ -105,6 +105,28 @@ async def test_a_hub_that_is_not_running_is_red_with_what_to_do(patient: Patient
     assert all(finding.remedy for finding in findings if not finding.ok)
 
 
+async def test_secrets_that_only_the_service_can_open(patient: Patient, tmp_path: Path) -> None:
+    """As the installer leaves them: systemd opens them for the service, and for nobody who asks the doctor."""
+    certificate(tmp_path, NOW + timedelta(days=365))
+    section = 'ca = "hub.pem"\ncertificate = "hub.pem"\nkey = "credential:hub-tls-key"'
+    config = config_of(
+        tmp_path,
+        ('key = "identity.pem"', 'key = "credential:hub-identity"'),
+        ('insecure = true\ntls = "off"', f"[broker.tls]\n{section}"),
+    )
+    store = tmp_path / "credstore.encrypted"
+    store.mkdir()
+    running = replace(patient, config=config, stores=[tmp_path / "none", store])
+    stopped = replace(running, status=None)
+    assert (doctor.keys(running).ok, doctor.tls(running).ok) == (True, True)
+    assert doctor.keys(stopped).told == "credential 'hub-identity' is in no credential store"
+    assert "systemd-creds encrypt --name=hub-tls-key" in doctor.tls(stopped).remedy
+    for name in ("hub-identity", "hub-tls-key"):
+        (store / name).touch()
+    assert (doctor.keys(stopped).ok, doctor.tls(stopped).ok) == (True, True)
+    assert (await doctor.broker(stopped)).told == "not tried: only the hub may open its TLS key"
+
+
 @pytest.mark.parametrize(
     ("changed", "what", "told"),
     [

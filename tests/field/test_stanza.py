@@ -81,3 +81,10 @@ def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("[[devices")
     with pytest.raises(ConfigError, match="is not TOML"):
         stanza.read(tmp_path / "bad.toml")
+
+
+def test_what_is_typed_may_be_in_small_letters_but_a_port_is_a_whole_path() -> None:
+    assert stanza.way("00:00:5e:00:53:01", None, None)["address"] == "00:00:5E:00:53:01"
+    assert stanza.way(None, None, "0403:600A:A0001")["usb"] == "0403:600A:A0001"
+    with pytest.raises(ConfigError, match=r"ttyUSB0: is no whole path"):
+        stanza.way(None, "ttyUSB0", None)

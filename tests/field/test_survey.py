@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hub_agent.clock import SystemClock
 from hub_agent.devices.ble.host import Change
-from hub_agent.field.survey import survey
+from hub_agent.field.survey import Found, survey
 from hub_agent.registry import load_drivers
 from hub_agent.simulate.ble_devices import MODELS
 from hub_agent.simulate.physiology import Patient
@@ -61,3 +61,17 @@ async def test_a_machine_without_a_radio_still_lists_its_ports(tmp_path: Path) -
     assert found.radio
     assert found.ble == ()
     assert len(found.serial) == 1
+
+
+async def test_a_radio_that_says_nothing_in_time_is_told_and_not_taken_for_an_empty_air(tmp_path: Path) -> None:
+    class Mute(Dead):
+        async def ready(self) -> None:
+            await asyncio.Event().wait()
+
+    found = await survey(0.1, {}, lambda: Mute(Air()), SystemClock(), sysfs=_usb(tmp_path), dev=tmp_path)
+    assert found.radio == "does not answer"
+    assert [*found.missing()] == ["No radio (does not answer): systemctl status bluetooth; rfkill list bluetooth"]
+
+
+def test_nothing_found_is_told_with_what_to_do() -> None:
+    assert ["heard" in word or "plugged" in word for word in Found((), ()).missing()] == [True, True]

@@ -15,7 +15,8 @@ from hub_agent.config import Device
 from hub_agent.devices.replay import ReplayConnector
 from hub_agent.driver import SERIAL, Action, Chunk, Driver, Emit, Moment, Rejected, SerialLink, Warn, Write
 from hub_agent.errors import ConfigError, DriverError, LinkError
-from hub_agent.field.screen import Screen
+from hub_agent.field.reach import RADIO_REMEDY
+from hub_agent.field.screen import RadioNews, Screen
 from hub_agent.field.trial import Tally, trial
 from hub_agent.model import Absent, Measurement, Quality, Reading, ReadingClass
 
@@ -71,7 +72,7 @@ async def test_a_device_is_run_through_its_losses_and_everything_is_counted(monk
     assert "< serial   61            oxygen saturation 97 %, [low_perfusion]" in text
     assert "rejected: zero" in text
     assert "-- opened                warned: toy_begins" in text
-    assert "2 readings, 1 rejected frames, 2 connections" in text
+    assert "2 readings, 1 rejected frame, 2 connections" in text
 
 
 async def test_a_command_is_given_once_when_the_device_has_opened(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,3 +137,31 @@ def test_long_frames_go_on_below() -> None:
     shown: list[str] = []
     Screen(shown.append, as_json=False, width=2).line(Frame(1.0, SERIAL, b"\x01\x02\x03"), ())
     assert shown == ["    1.000  < serial   01 02", "                      03"]
+
+
+def test_a_radio_that_is_not_there_is_told_at_the_end_and_one_that_came_back_is_not() -> None:
+    shown: list[str] = []
+    news = RadioNews(shown.append)
+    news.end()
+    news("radio_down", {"reason": "timeout"})
+    news.end()
+    news("radio_up", {})
+    news.end()
+    assert shown[:2] == ["radio: radio_down reason=timeout", f"There is no radio: {RADIO_REMEDY}"]
+    assert shown[2:] == ["radio: radio_up"]
+
+
+@pytest.mark.parametrize(
+    ("tally", "words"),
+    [
+        (Tally(1, 0, 3, (), ()), "not as this driver expects"),
+        (Tally(1, 0, 0, (), ()), "gave no reading"),
+        (Tally(0, 0, 0, (), ()), "It was not there"),
+        (Tally(1, 5, 1, (), ()), ""),
+    ],
+)
+def test_a_trial_without_readings_says_what_to_look_at(tally: Tally, words: str) -> None:
+    shown: list[str] = []
+    Screen(shown.append, as_json=False, width=4).end(tally)
+    assert len(shown) == (2 if words else 1)
+    assert words in shown[-1]

@@ -151,6 +151,12 @@ def test_whatever_a_row_can_hold_a_line_and_a_screen_can_show(
         assert _text(charted)
 
 
+def test_an_event_on_the_screen_is_words_without_what_it_does_not_have() -> None:
+    event = Event("alarm", AT, {"condition": "no_data", "device": "cuff", "value": None, "escalated": False})
+    text = _text(Charted("hub-1", b"", 1, event, None, AT_MS))
+    assert text == "time unknown hub-1 ALARM  condition=no_data device=cuff escalated=false"
+
+
 def test_an_instant_beyond_the_calendar_is_none() -> None:
     assert instant(1 << 53) is None
     assert instant(None) is None

@@ -83,6 +83,8 @@ class Scanner:
         self._listeners: list[Callable[[BLEDevice, AdvertisementData], None]] = []
         self._heard_at_s = float("-inf")
         self.heard = 0
+        self.started = False
+        """Whether it ever scanned."""
 
     # --- running -----------------------------------------------------------------------------------------------------
 
@@ -102,6 +104,7 @@ class Scanner:
         async with weather("scanner: start"), asyncio.timeout(self._timings.host_s):
             await bleak.start()
         self._bleak = bleak
+        self.started = True
         self._heard_at_s = asyncio.get_running_loop().time()
 
     async def stop(self) -> None:

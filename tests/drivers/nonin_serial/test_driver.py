@@ -107,15 +107,41 @@ def test_missing_is_absent_never_a_number(emitted: Readings) -> None:
 
 def test_held_display_values_are_dropped_with_the_alarm(emitted: Readings) -> None:
     held, fine = bytes.fromhex("80486108"), bytes.fromhex("80486100")
-    first, second = emitted(session(format=8), [held, fine])
+    first, second = emitted(session(format=8), [b"\x06", held, fine])
     assert (first.quality, values(first)[SPO2]) == (Quality.SENSOR_OFF, None)
     assert second.quality == Quality.GOOD
     assert values(second) == {SPO2: 97, PULSE_RATE_OXIMETER: 72}
 
 
 def test_format_1_is_format_8_without_its_last_byte(emitted: Readings) -> None:
-    (reading,) = emitted(session(format=1), [bytes.fromhex("814861")])
+    (reading,) = emitted(session(format=1), [b"\x06", bytes.fromhex("814861")])
     assert values(reading) == {SPO2: 97, PULSE_RATE_OXIMETER: 200}
+
+
+@pytest.mark.parametrize("chosen", [1, 8])
+@pytest.mark.parametrize("sent", [2, 7])
+@given(
+    frames=st.lists(st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 127)), min_size=1, max_size=75),
+    start=st.integers(0, 4),
+)
+def test_frames_of_another_format_are_no_readings(
+    chosen: int, sent: int, frames: list[tuple[int, int, int]], start: int
+) -> None:
+    """A device goes on with its own format until it obeys, or for ever where that format is fixed."""
+    stream = b""
+    for place, (high, low, value) in enumerate(frames):
+        status = 0x80 | (place % 25 == 0)
+        body = bytes((1, status, high, value)) if sent == 2 else bytes((status, high, low, value))
+        stream += body + bytes((sum(body) & 0xFF,))
+    asked = session(format=chosen)
+    actions = [*asked.opened(NOW), *asked.received(Chunk(SERIAL, stream[start:], NOW))]
+    assert not [action for action in actions if isinstance(action, Emit)]
+
+
+def test_format_8_without_an_answer_is_believed_at_the_third_frame_in_a_row(emitted: Readings) -> None:
+    fine = bytes.fromhex("80486100")
+    assert len(emitted(session(format=8), [fine] * 5)) == 3
+    assert len(emitted(session(format=8), [b"\x06", *[fine] * 3, b"noise", *[fine] * 3])) == 4
 
 
 def test_spot_check(emitted: Readings) -> None:
