@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from unittest import mock
 
-from hub_agent import app, forwarder, housekeeping, intake, uplink
+from hub_agent import app, forwarder, housekeeping, intake, parts, uplink
 from hub_agent.noc import collector
 
 BUSY_TURN_S = 10.0
@@ -25,6 +25,7 @@ _TURNS: tuple[tuple[ModuleType, str, float, float], ...] = (
     (housekeeping, "SETTLE_S", 60.0, 300.0),
     (uplink, "BEAT_S", 30.0, 600.0),
     (collector, "TURN_S", CALM_TURN_S, CALM_TURN_S),
+    (parts, "SHOW_S", BUSY_TURN_S, CALM_TURN_S),
 )
 """Module, name, seconds while something goes on, seconds while nothing does."""
 

@@ -17,7 +17,8 @@ from hub_agent.mqtt import Profile
 from hub_agent.noc.collector import Collector, Keys
 from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.store import Store
-from tests.configs import HUB, make_keys
+from tests.configs import HUB
+from tests.simulator.chance import seeded_keys
 from tests.simulator.clock import MachineClock, TrueClock
 from tests.simulator.devices import Keeper, SimDevice, Stream, Truth
 from tests.simulator.faults import DAY_S, Fault, Faults, Switch, Wholeness, now_and_then
@@ -76,7 +77,7 @@ class World:
     def __init__(self, here: Path, seed: int) -> None:
         self.here, self.seed = here, seed
         self._identity = Ed25519PrivateKey.from_private_bytes(self.rng("identity").randbytes(32))
-        keyring = make_keys(here, own=self._identity)
+        keyring = seeded_keys(here, self.rng("keys"), self._identity)
         self._keys = Keys(keyring.opening_keys(), keyring.confirming_key().private)
         self.clock = MachineClock(self.rng("clock"))
         self.network = Network()
