@@ -2,7 +2,7 @@
 
 Not only what is drawn counts. A batch is compressed before it is sealed, so a key's random name in it makes it some
 bytes longer or shorter, and on a narrow link every byte takes its time: by the second day that is another history.
-What only HPKE draws, inside its library, stays random: its length is always the same, and nothing is compressed with it.
+What HPKE draws inside its library stays random: it is always as long, and nothing is compressed with it.
 """
 
 import os
