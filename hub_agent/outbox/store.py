@@ -103,6 +103,7 @@ class Store:
                 hint="start the release that wrote it",
             )
         migrate(self._db)
+        self._page = int(self._db.execute("PRAGMA page_size").fetchone()[0])
         self.journal = self._adopt_journal(journal)
         self.last_seq, self.last_link = self._tail()
 
@@ -250,14 +251,12 @@ class Store:
 
     def usage(self) -> Usage:
         """Say how large the file is, and how much of it is free."""
-        page, pages, spare = (
-            self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
-        )
-        return Usage(page * pages, page * spare, page)
+        pages, spare = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
+        return Usage(self._page * pages, self._page * spare, self._page)
 
     def bound(self, ceiling: int) -> None:
         """Let the file grow to ``ceiling`` bytes and no further; beyond, a change raises FullError."""
-        self._db.execute(f"PRAGMA max_page_count={max(1, ceiling // self.usage().page):d}")
+        self._db.execute(f"PRAGMA max_page_count={max(1, ceiling // self._page):d}")
 
     def give_back(self, keep: int = 0, pages: int = 1000) -> None:
         """Return free pages to the file system, all but ``keep`` bytes of them, at most ``pages`` at once.

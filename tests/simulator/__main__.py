@@ -20,11 +20,11 @@ from tests.simulator.world import History, happen
 _RAM = Path("/dev/shm")  # noqa: S108 - a directory of its own is made in it
 
 
-def simulate(seed: int, days: float, breakage: str | None = None) -> tuple[History, list[str]]:
+def simulate(seed: int, days: float, breakage: str | None = None, *, few: bool = False) -> tuple[History, list[str]]:
     """Let one history happen, with something broken where it is named; give it, and the promises that it breaks."""
     broken_so = BREAKAGES[breakage].how() if breakage else nullcontext()
     with tempfile.TemporaryDirectory(dir=_RAM if _RAM.is_dir() else None) as directory, broken_so:
-        history = happen(Path(directory), seed, days)
+        history = happen(Path(directory), seed, days, few=few)
         return history, broken(history)
 
 
@@ -48,9 +48,9 @@ class Told(NamedTuple):
     took_s: float
 
 
-def _let(seed: int, days: float, breakage: str | None) -> Told:
+def _let(seed: int, days: float, breakage: str | None, *, few: bool) -> Told:
     began_s = time.process_time()
-    history, wrong = simulate(seed, days, breakage)
+    history, wrong = simulate(seed, days, breakage, few=few)
     readings = len(history.truth.heard_s) + len(history.truth.told_s)
     took_s = time.process_time() - began_s
     return Told(seed, _summary(history, wrong), wrong, dict(history.faults), readings, took_s)
@@ -67,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, metavar="N", help="this history alone; by default those from 1 on")
     parser.add_argument("--seeds", type=int, default=10, metavar="N", help="how many histories (default 10)")
     parser.add_argument("--days", type=float, default=1.0, metavar="D", help="how long each, in days (default 1)")
+    parser.add_argument(
+        "--sparse",
+        action="store_true",
+        help="homes in which little is measured, faults are rare and last long: for weeks, at a fraction of the work",
+    )
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="so many at once (default: cores)"
     )
@@ -86,7 +91,8 @@ def main() -> int:
     faults: Counter[str] = Counter()
     failed = readings = 0
     took_s = 0.0
-    one = partial(_let, days=arguments.days, breakage=arguments.breakage)
+    sparse = " --sparse" if arguments.sparse else ""
+    one = partial(_let, days=arguments.days, breakage=arguments.breakage, few=arguments.sparse)
     with ProcessPoolExecutor(min(arguments.jobs, len(seeds))) as jobs:
         for told in jobs.map(one, seeds):
             faults.update(told.faults)
@@ -95,7 +101,7 @@ def main() -> int:
             _print(told.summary, *(f"  {line}" for line in told.wrong[:20]))
             if told.wrong:
                 failed += 1
-                _print(f"  again: scripts/simulate-faults --seed {told.seed} --days {arguments.days:g}")
+                _print(f"  again: scripts/simulate-faults --seed {told.seed} --days {arguments.days:g}{sparse}")
     _print(*(f"{times:7}  {name}" for name, times in sorted(faults.items())))
     _print(
         f"{len(seeds) * arguments.days:g} simulated days in {took_s:.0f} s of CPU, {faults.total()} faults, "

@@ -18,8 +18,10 @@ from hub_agent.gaps import Gaps
 from hub_agent.intake import COMMIT_S, Intake
 from hub_agent.model import ClockState, Reading, ReadingClass, Stamp
 from hub_agent.noc.chart import Chart
+from hub_agent.outbox import outbox
 from hub_agent.outbox.store import Store
 from hub_agent.outbox.writer import Writer
+from hub_agent.seal import Epoch
 from tests.simulator.clock import MachineClock
 
 Breakage = Callable[[], AbstractContextManager[None]]
@@ -130,6 +132,27 @@ def the_chain_begins_anew() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def the_key_of_the_second_day_is_lost() -> Iterator[None]:
+    """Change the data key each day as it must be, and keep no record of the new one."""
+    current = Writer._current_epoch
+
+    def forgetful(self: Writer) -> tuple[Epoch, list[tuple[int, bytes, bytes]]]:
+        first = self._epoch is None
+        epoch, begins = current(self)
+        return epoch, begins if first else []
+
+    with mock.patch.object(Writer, "_current_epoch", forgetful):
+        yield
+
+
+@contextmanager
+def names_are_forgotten() -> Iterator[None]:
+    """Know the newest records again, and none that is older, at both ends."""
+    with mock.patch.object(outbox, "_KEEP_NAMES", 3), mock.patch.object(Chart, "_is_new", return_value=True):
+        yield
+
+
 class Broken(NamedTuple):
     """A breakage and who sees it.
 
@@ -138,12 +161,14 @@ class Broken(NamedTuple):
         found: the first word of what is found.
         seed: of a history in which it shows.
         days: that it takes.
+        few: whether it takes a home in which little happens, because dense days do not show it.
     """
 
     how: Breakage
     found: str
     seed: int = 1
     days: float = 0.2
+    few: bool = False
 
 
 BREAKAGES: Mapping[str, Broken] = {
@@ -158,4 +183,8 @@ BREAKAGES: Mapping[str, Broken] = {
     "silent-about-silence": Broken(silent_about_silence, "gap"),
     "every-clock-is-good": Broken(every_clock_is_good, "misdated", seed=2),
     "the-chain-begins-anew": Broken(the_chain_begins_anew, "accused"),
+    "the-key-of-the-second-day-is-lost": Broken(
+        the_key_of_the_second_day_is_lost, "undelivered", seed=4, days=1.6, few=True
+    ),
+    "names-are-forgotten": Broken(names_are_forgotten, "twice", seed=4, days=3, few=True),
 }

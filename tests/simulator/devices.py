@@ -17,13 +17,12 @@ from hub_agent.driver import Action, Chunk, Driver, Emit, Moment, SerialLink, Wr
 from hub_agent.errors import LinkError
 from hub_agent.model import DeviceTime, Measurement, Reading, ReadingClass
 from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2
+from tests.simulator.density import Density
 
 CADENCE_S = 20.0
 _SPELL_S = 300.0
-_REST_S = 3 * 3600.0
 """A device that measures does so for a while, and rests for longer, unless it is wanted."""
 
-_USED_S = 3600.0
 _BAD = 0.01
 """How likely a reading is to be the first of some that break a limit."""
 
@@ -104,10 +103,11 @@ class SimDevice:
         rng: draws its values.
         clock: the hub's, which stamps what comes.
         busy: is open while it measures.
+        density: how often it is used.
     """
 
-    def __init__(self, truth: Truth, rng: random.Random, clock: Clock, busy: Busy) -> None:
-        self._truth, self._rng, self.clock, self._busy = truth, rng, clock, busy
+    def __init__(self, truth: Truth, rng: random.Random, clock: Clock, busy: Busy, density: Density) -> None:
+        self._truth, self._rng, self.clock, self._busy, self._density = truth, rng, clock, busy, density
         self.plugged = asyncio.Event()
         self.plugged.set()
         self.quiet = False
@@ -187,14 +187,14 @@ class SimConnection:
 class Stream(SimDevice):
     """Measures every few seconds for a while, and rests."""
 
-    def __init__(self, truth: Truth, rng: random.Random, clock: Clock, busy: Busy) -> None:
-        super().__init__(truth, rng, clock, busy)
+    def __init__(self, truth: Truth, rng: random.Random, clock: Clock, busy: Busy, density: Density) -> None:
+        super().__init__(truth, rng, clock, busy, density)
         self._bad = 0
 
     async def run(self) -> None:
         """Live."""
         while True:
-            await self._rest(_REST_S)
+            await self._rest(self._density.rest_s)
             with self._busy():
                 await self.measure(self._rng.expovariate(1 / _SPELL_S))
 
@@ -221,36 +221,47 @@ class Stream(SimDevice):
 
 
 class Keeper(SimDevice):
-    """Is used now and then, and keeps what it measured until it is told that it is in safe hands."""
+    """Is used now and then, and keeps what it measured until it is told that it is in safe hands.
 
-    def __init__(self, truth: Truth, rng: random.Random, clock: Clock, busy: Busy) -> None:
-        super().__init__(truth, rng, clock, busy)
+    There are devices that say it again all the same, at each connection, until their memory is full.
+    """
+
+    def __init__(self, truth: Truth, rng: random.Random, clock: Clock, busy: Busy, density: Density) -> None:
+        super().__init__(truth, rng, clock, busy, density)
         self._records: dict[int, int] = {}
+        self._remembered: dict[int, int] = {}
 
     async def run(self) -> None:
         """Live."""
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         while True:
-            await self._rest(_USED_S)
+            await self._rest(self._density.used_s)
             number = self._truth.number()
             self._records[number] = round(loop.time() - began_s)
             with self._busy():
                 self._say(number, old=False)
 
     def attached(self) -> None:
-        """Say everything that nobody has taken."""
-        for number in self._records:
+        """Say everything that nobody has taken, and what it does not forget."""
+        forgets_s = asyncio.get_running_loop().time() - self._density.remembers_s
+        self._remembered = {
+            number: taken for number, taken in self._remembered.items() if self._truth.told_s[number] > forgets_s
+        }
+        for number in (*self._remembered, *self._records):
             self._say(number, old=True)
 
     def _say(self, number: int, *, old: bool) -> None:
         if self.connection is not None and self.plugged.is_set():
-            self.connection.chunks.put_nowait(b"%d %d %d" % (number, self._records[number], old))
+            taken = self._records if number in self._records else self._remembered
+            self.connection.chunks.put_nowait(b"%d %d %d" % (number, taken[number], old))
 
     def told(self, data: bytes) -> None:
-        """Forget the record."""
-        if self._records.pop(int(data), None) is not None:
-            self._truth.told_s[int(data)] = asyncio.get_running_loop().time()
+        """Forget the record, sooner or later."""
+        number = int(data)
+        if number in self._records:
+            self._remembered[number] = self._records.pop(number)
+            self._truth.told_s[number] = asyncio.get_running_loop().time()
 
     @property
     def waiting(self) -> int:

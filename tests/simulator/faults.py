@@ -3,12 +3,13 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulator.clock import MachineClock
-from tests.simulator.devices import SimDevice
+from tests.simulator.density import DENSE, Density
+from tests.simulator.devices import Busy, SimDevice
 from tests.simulator.hub import Machine
 from tests.simulator.network import Network
 
@@ -16,6 +17,10 @@ HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
 BACK_S = 4.5
 """So long the collector may take to come back, which is no fault of the hub's."""
+
+_LONGEST_S = 3 * DAY_S
+_HOPE_S = 180.0
+"""Between a long cut's first minutes and its last, the hub may be seen to try as seldom as it likes."""
 
 Fault = Callable[[random.Random], Awaitable[None]]
 
@@ -70,6 +75,8 @@ class Faults:
         clock: the machine's.
         devices: by alias.
         noc: whether the collector runs.
+        density: how often, and for how long.
+        hopeless: is open while nothing that the hub tries can reach the broker.
     """
 
     def __init__(
@@ -79,11 +86,22 @@ class Faults:
         clock: MachineClock,
         devices: Mapping[str, SimDevice],
         noc: Switch,
+        density: Density = DENSE,
+        hopeless: Busy = nullcontext,
     ) -> None:
         self._network, self._machine, self._clock, self._devices, self._noc = network, machine, clock, devices, noc
+        self._density, self._hopeless = density, hopeless
 
     def all(self) -> Iterator[tuple[str, float, Fault, bool]]:
         """Give each fault: its name, its mean interval in seconds, itself, and whether it keeps readings away."""
+        for name, mean_s, fault, breaks in self._each():
+            yield name, mean_s * self._density.rarer, fault, breaks
+
+    def _lasts_s(self, mean_s: float, rng: random.Random) -> float:
+        """Draw how long something lasts."""
+        return min(rng.expovariate(1 / (mean_s * self._density.longer)), _LONGEST_S)
+
+    def _each(self) -> Iterator[tuple[str, float, Fault, bool]]:
         yield "cut", 4 * HOUR_S, self._cut, True
         yield "long cut", 24 * HOUR_S, self._long_cut, True
         yield "half-open", 6 * HOUR_S, self._half_open, True
@@ -122,18 +140,24 @@ class Faults:
     # --- the network --------------------------------------------------------------------------------------------------
 
     async def _cut(self, rng: random.Random) -> None:
+        await self._cut_for(self._lasts_s(60, rng))
+
+    async def _cut_for(self, for_s: float) -> None:
         self._network.cut()
-        await asyncio.sleep(rng.expovariate(1 / 60))
+        if for_s > 2 * _HOPE_S:
+            await asyncio.sleep(_HOPE_S)
+            with self._hopeless():
+                await asyncio.sleep(for_s - 2 * _HOPE_S)
+            for_s = _HOPE_S
+        await asyncio.sleep(for_s)
         self._network.heal()
 
     async def _long_cut(self, rng: random.Random) -> None:
-        self._network.cut()
-        await asyncio.sleep(min(rng.expovariate(1 / HOUR_S), 8 * HOUR_S))
-        self._network.heal()
+        await self._cut_for(self._lasts_s(HOUR_S, rng))
 
     async def _half_open(self, rng: random.Random) -> None:
         self._network.swallow()
-        await asyncio.sleep(rng.expovariate(1 / 30))
+        await asyncio.sleep(self._lasts_s(30, rng))
         self._network.heal()
 
     async def _flapping(self, rng: random.Random) -> None:
@@ -145,7 +169,7 @@ class Faults:
 
     async def _slow(self, rng: random.Random) -> None:
         self._network.bytes_s = 8000.0
-        await asyncio.sleep(rng.expovariate(1 / 1800))
+        await asyncio.sleep(self._lasts_s(1800, rng))
         self._network.bytes_s = 0.0
 
     # --- broker and NOC -----------------------------------------------------------------------------------------------
@@ -153,7 +177,7 @@ class Faults:
     def _broker(self, *, forget: bool) -> Fault:
         async def restart(rng: random.Random) -> None:
             self._network.stop_broker(forget=forget)
-            await asyncio.sleep(rng.expovariate(1 / 10))
+            await asyncio.sleep(self._lasts_s(10, rng))
             self._network.alive = True
             await asyncio.sleep(BACK_S)
 
@@ -161,17 +185,17 @@ class Faults:
 
     async def _acl(self, rng: random.Random) -> None:
         self._network.hub_may = False
-        await asyncio.sleep(rng.expovariate(1 / 120))
+        await asyncio.sleep(self._lasts_s(120, rng))
         self._network.hub_may = True
 
     async def _full(self, rng: random.Random) -> None:
         self._network.full = True
-        await asyncio.sleep(rng.expovariate(1 / 120))
+        await asyncio.sleep(self._lasts_s(120, rng))
         self._network.full = False
 
     async def _noc_away(self, rng: random.Random) -> None:
         self._noc.turn(on=False)
-        await asyncio.sleep(rng.expovariate(1 / 900))
+        await asyncio.sleep(self._lasts_s(900, rng))
         self._noc.turn(on=True)
         await asyncio.sleep(BACK_S)
 
@@ -182,7 +206,7 @@ class Faults:
 
     async def _confirmations_lost(self, rng: random.Random) -> None:
         self._network.lose_confirmations = True
-        await asyncio.sleep(rng.expovariate(1 / 120))
+        await asyncio.sleep(self._lasts_s(120, rng))
         self._network.lose_confirmations = False
 
     # --- the machine --------------------------------------------------------------------------------------------------
@@ -200,13 +224,13 @@ class Faults:
         await asyncio.sleep(30.0)
 
     async def _reboot(self, rng: random.Random) -> None:
-        await self._machine.reboot(rng.expovariate(1 / 300))
+        await self._machine.reboot(self._lasts_s(300, rng))
         await asyncio.sleep(5.0)
-        asyncio.get_running_loop().call_later(rng.expovariate(1 / 1800), self._clock.ntp)
+        asyncio.get_running_loop().call_later(self._lasts_s(1800, rng), self._clock.ntp)
 
     async def _step(self, rng: random.Random) -> None:
         self._clock.step(rng.choice([-1, 1]) * rng.choice([300.0, 365 * DAY_S, 2.0]))
-        await asyncio.sleep(rng.expovariate(1 / 600))
+        await asyncio.sleep(self._lasts_s(600, rng))
         self._clock.ntp()
 
     # --- the devices --------------------------------------------------------------------------------------------------
@@ -214,7 +238,7 @@ class Faults:
     def _unplug(self, name: str) -> Fault:
         async def pull(rng: random.Random) -> None:
             self._devices[name].unplug()
-            await asyncio.sleep(rng.expovariate(1 / 300))
+            await asyncio.sleep(self._lasts_s(300, rng))
             self._devices[name].plugged.set()
 
         return pull
@@ -222,7 +246,7 @@ class Faults:
     def _silence(self, name: str) -> Fault:
         async def silence(rng: random.Random) -> None:
             self._devices[name].quiet = True
-            await asyncio.sleep(rng.expovariate(1 / 300))
+            await asyncio.sleep(self._lasts_s(300, rng))
             self._devices[name].quiet = False
 
         return silence

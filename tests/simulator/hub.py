@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from hub_agent.parts import Agent
 from hub_agent.registry import Around, Registry
 from hub_agent.supervise import Progress
 from tests.configs import write
+from tests.simulator.chance import seeded
 from tests.simulator.clock import MachineClock
 from tests.simulator.devices import DRIVERS, SimDevice
 from tests.simulator.network import Network
@@ -295,11 +295,12 @@ def _uncounted(_gauges: Gauges) -> None:
 
 @contextmanager
 def patched(network: Network, machine: Machine, rng: random.Random) -> Iterator[None]:
-    """Put simulated network, disk and watchdog in the place of the real ones, and leave nothing to chance.
+    """Put simulated network, disk and watchdog in the place of the real ones.
 
     The figures of this process in a heartbeat are of no history, and their digits take time on a slow link.
     """
     with (
+        seeded(rng),
         mock.patch.object(mqtt, "connect", network.connect),
         mock.patch.object(recovery, "Store", machine.disk.store()),
         mock.patch.object(app, "feed_watchdog", machine.watch),
@@ -307,6 +308,5 @@ def patched(network: Network, machine: Machine, rng: random.Random) -> Iterator[
         mock.patch.object(Gauges, "host", _no_power),
         mock.patch.object(Gauges, "written_bytes", _uncounted),
         mock.patch.object(outboxes, "Hand", Card(rng).hand),
-        mock.patch.object(secrets, "token_hex", lambda size: rng.randbytes(size).hex()),
     ):
         yield

@@ -5,9 +5,10 @@ So the same coroutines run in the same order in every run, and a day passes as f
 
 import asyncio
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
-from typing import TypeVar
+from itertools import count
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -28,6 +29,17 @@ class _Idle(selectors.SelectSelector):
         return []
 
 
+class _Task(asyncio.Task[Any]):
+    """A task that is hashed by its number: a group cancels in the order of a set, which is else that of addresses."""
+
+    def __init__(self, number: int, coro: Coroutine[Any, Any, Any], **more: Any) -> None:  # noqa: ANN401 - as it was
+        self._number = number
+        super().__init__(coro, **more)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class SimLoop(asyncio.SelectorEventLoop):
     """An event loop on virtual time."""
 
@@ -35,6 +47,8 @@ class SimLoop(asyncio.SelectorEventLoop):
         self._idle = _Idle()
         super().__init__(self._idle)
         self._clock_resolution = _LEAST_S / 10
+        numbers = count(1)
+        self.set_task_factory(lambda loop, coro, **more: _Task(next(numbers), coro, loop=loop, **more))
 
     def time(self) -> float:
         """Seconds of virtual time."""

@@ -51,9 +51,13 @@ class Network:
         full: whether the broker says that it is full.
         queue_max: messages that it holds for a client that is away; more are dropped, and acknowledged all the same.
         lose_confirmations: whether what the NOC tells the hub is lost.
+
+    Args:
+        note: is told each message that is published: topic, payload.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[str, bytes], None]) -> None:
+        self.note = note
         self.alive = True
         self.whole = True
         self.swallows = False
@@ -193,6 +197,7 @@ class SimLink:
         del retain
         if self.closed.done():
             raise DeliveryError(self.closed.result())
+        self._network.note(topic, payload)
         self._mid += 1
         future: asyncio.Future[ReasonCode | None] = self._loop.create_future()
         self._pending[self._mid] = future

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from hub_agent import logs, uplink
+from hub_agent import logs
 from hub_agent.outbox import timeline
 from tests.simulator.devices import CADENCE_S
 from tests.simulator.faults import DAY_S
@@ -92,10 +92,11 @@ async def _happen(here: Path, days: int) -> str:
             await asyncio.sleep(60.0)
             world.network.cut()
             points = []
-            for day in range(days):
-                await world.streams["stream-1"].measure(_MEASURES_S)
-                await asyncio.sleep(DAY_S - _MEASURES_S)
-                points.append(_look(day + 1))
+            with world.turns.hopeless():
+                for day in range(days):
+                    await world.streams["stream-1"].measure(_MEASURES_S)
+                    await asyncio.sleep(DAY_S - _MEASURES_S)
+                    points.append(_look(day + 1))
             world.network.heal()
             await asyncio.sleep(_DRAIN_S)
             drained = _look(days + _DRAIN_S / DAY_S)
@@ -116,7 +117,6 @@ def main() -> None:
     logs.configure("critical", "json")
     with (
         quick(),
-        mock.patch.object(uplink, "HURRY_CAP_S", 60.0),  # attempts to connect are the half of what an outage costs
         mock.patch.object(timeline, "ENTRIES_MAX", 64),  # fills for days, is halved then: no slope
         tempfile.TemporaryDirectory(dir="/dev/shm") as here,
         asyncio.Runner(debug=False, loop_factory=SimLoop) as runner,

@@ -19,5 +19,5 @@ _QUICK = {"a-class-is-dropped", "told-too-early"}
 def test_what_is_broken_is_found(name: str) -> None:
     breakage = BREAKAGES[name]
     with tempfile.TemporaryDirectory(dir="/dev/shm") as here, breakage.how():
-        found = broken(happen(Path(here), breakage.seed, breakage.days))
+        found = broken(happen(Path(here), breakage.seed, breakage.days, few=breakage.few))
     assert any(line.startswith(breakage.found) for line in found), found[:5]

@@ -13,12 +13,12 @@ import pytest
 _ROOT = Path(__file__).parents[2]
 
 
-def _simulate(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def _simulate(*arguments: str, hash_seed: str = "0") -> "subprocess.CompletedProcess[str]":
     """Run in a process of its own, whose hash seed is known."""
     return subprocess.run(  # noqa: S603 - this interpreter, this package
         [sys.executable, "-m", "tests.simulator", *arguments],
         cwd=_ROOT,
-        env=os.environ | {"PYTHONHASHSEED": "0"},
+        env=os.environ | {"PYTHONHASHSEED": hash_seed},
         capture_output=True,
         text=True,
         check=False,
@@ -33,10 +33,16 @@ def test_a_history_keeps_every_promise() -> None:
 
 
 @pytest.mark.timeout(180)
-def test_one_seed_is_one_history() -> None:
+@pytest.mark.parametrize("homes", [("--days", "0.15"), ("--days", "1", "--sparse")], ids=["dense", "sparse"])
+def test_one_seed_is_one_history(homes: tuple[str, ...]) -> None:
+    """To the byte on the network, whatever else the machine does: the next run has other addresses and other paths."""
     first, second = (
-        [line for line in _simulate("--seed", "7", "--days", "0.15").stdout.splitlines() if "CPU" not in line]
-        for _ in range(2)
+        [
+            line
+            for line in _simulate("--seed", "7", *homes, hash_seed=hash_seed).stdout.splitlines()
+            if "CPU" not in line
+        ]
+        for hash_seed in ("0", "1")
     )
     assert "history" in first[0]
     assert first == second
@@ -44,7 +50,12 @@ def test_one_seed_is_one_history() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_many_days_keep_every_promise() -> None:
-    done = _simulate("--seeds", "20", "--days", "2")
+@pytest.mark.parametrize(
+    "homes",
+    [("--seeds", "9", "--days", "2"), ("--seeds", "13", "--days", "14", "--sparse")],
+    ids=["dense days", "sparse weeks"],
+)
+def test_many_days_keep_every_promise(homes: tuple[str, ...]) -> None:
+    done = _simulate(*homes)
     print(done.stdout.splitlines()[-1])  # noqa: T201 - figures
     assert done.returncode == 0, done.stdout + done.stderr

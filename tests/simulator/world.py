@@ -17,8 +17,10 @@ from hub_agent.mqtt import Profile
 from hub_agent.noc.collector import Collector, Keys
 from hub_agent.noc.outcome import Outcome
 from hub_agent.noc.store import Store
-from tests.configs import HUB, make_keys
+from tests.configs import HUB
+from tests.simulator.chance import seeded_keys
 from tests.simulator.clock import MachineClock, TrueClock
+from tests.simulator.density import DENSE, sparse
 from tests.simulator.devices import Keeper, SimDevice, Stream, Truth
 from tests.simulator.faults import DAY_S, Fault, Faults, Switch, Wholeness, now_and_then
 from tests.simulator.hub import Machine, patched
@@ -71,20 +73,23 @@ class World:
     Args:
         here: an empty directory, best in RAM.
         seed: of everything that is drawn.
+        few: whether it is a home in which little happens.
     """
 
-    def __init__(self, here: Path, seed: int) -> None:
+    def __init__(self, here: Path, seed: int, *, few: bool = False) -> None:
         self.here, self.seed = here, seed
+        density = sparse(self.rng("density")) if few else DENSE
         self._identity = Ed25519PrivateKey.from_private_bytes(self.rng("identity").randbytes(32))
-        keyring = make_keys(here, own=self._identity)
+        keyring = seeded_keys(here, self.rng("keys"), self._identity)
         self._keys = Keys(keyring.opening_keys(), keyring.confirming_key().private)
         self.clock = MachineClock(self.rng("clock"))
-        self.network = Network()
+        self.network = Network(self._said)
         self.truth = Truth()
         self.turns = Turns()
-        self._keeper = Keeper(self.truth, self.rng("keeper"), self.clock, self.turns.busy)
+        self._keeper = Keeper(self.truth, self.rng("keeper"), self.clock, self.turns.busy, density)
         self.streams = {
-            name: Stream(self.truth, self.rng(name), self.clock, self.turns.busy) for name in ("stream-1", "stream-2")
+            name: Stream(self.truth, self.rng(name), self.clock, self.turns.busy, density)
+            for name in ("stream-1", "stream-2")
         }
         self._devices: dict[str, SimDevice] = {**self.streams, "keeper": self._keeper}
         self.machine = Machine(here, self.clock, self.network, self._devices, self.rng("machine"))
@@ -92,7 +97,9 @@ class World:
         self._noc = Switch()
         self._counts: dict[str, int] = {}
         self._trace = hashlib.sha256()
-        self._faults = Faults(self.network, self.machine, self.clock, self._devices, self._noc)
+        self._faults = Faults(
+            self.network, self.machine, self.clock, self._devices, self._noc, density, self.turns.hopeless
+        )
 
     def rng(self, name: str) -> random.Random:
         """Make random numbers that depend on nothing but the seed and what they are for."""
@@ -146,6 +153,12 @@ class World:
         for one in outcome.charted:
             self._note(f"{now_s:.6f} {one.seq} {one.item.stamp.monotonic_ns}")
 
+    def _said(self, topic: str, payload: bytes) -> None:
+        """Take note of each byte on the network; of a data key sealed with HPKE's own randomness, their number."""
+        self._note(f"{asyncio.get_running_loop().time():.6f} {topic} {len(payload)}")
+        if not topic.endswith("/up/keys"):
+            self._trace.update(payload)
+
     def _note(self, line: str) -> None:
         """Let something be part of what makes this history this one."""
         self._trace.update(line.encode() + b"\n")
@@ -195,8 +208,8 @@ class World:
         )
 
 
-async def _happen(here: Path, seed: int, days: float) -> History:
-    world = World(here, seed)
+async def _happen(here: Path, seed: int, days: float, *, few: bool) -> History:
+    world = World(here, seed, few=few)
     world.enrol()
     with patched(world.network, world.machine, world.rng("hub")):
         async with world.living() as tasks:
@@ -211,15 +224,16 @@ async def _happen(here: Path, seed: int, days: float) -> History:
             return world.history(ended_s)
 
 
-def happen(here: Path, seed: int, days: float) -> History:
+def happen(here: Path, seed: int, days: float, *, few: bool = False) -> History:
     """Let a history happen.
 
     Args:
         here: an empty directory, best in RAM.
         seed: of everything.
         days: how long things go wrong; an hour of calm follows.
+        few: whether readings and faults are few, and what lasts lasts long; see ``density``.
     """
     logs.configure("critical", "json")
     random.seed(seed)
     with quick(), asyncio.Runner(debug=False, loop_factory=SimLoop) as runner:
-        return runner.run(_happen(here, seed, days))
+        return runner.run(_happen(here, seed, days, few=few))
