@@ -14,12 +14,14 @@ from functools import partial
 from typing import Final
 
 from hub_agent.alarms.annunciator import Output
-from hub_agent.builder import Builder
+from hub_agent.builder import Builder, Load
 from hub_agent.clock import Clock, SystemClock
 from hub_agent.config import Config
+from hub_agent.deaths import Deaths
 from hub_agent.devices.mark import Mark
+from hub_agent.outbox.outbox import Outbox
 from hub_agent.parts import Agent, OpenWays, Parts
-from hub_agent.registry import Registry
+from hub_agent.registry import load_drivers
 from hub_agent.supervise import Progress, feed_watchdog, notify
 
 _INTAKE_S: Final = 15.0
@@ -28,12 +30,20 @@ _UPLINK_S: Final = 40.0
 """The uplink turns once a second too, but a slow broker may take its time-outs one after the other to connect."""
 
 
+async def _load(build: Builder, outbox: Outbox, mark: Mark) -> Deaths:
+    """Load the drivers; first take up with whom earlier lives died, for that may have been a package on its import."""
+    deaths = Deaths(outbox, mark, build.clock, {device.name: device.driver for device in build.config.devices})
+    await deaths.restore()
+    build.load(deaths.importing)
+    return deaths
+
+
 @asynccontextmanager
 async def running(
     config: Config,
-    registry: Registry,
     open_ways: OpenWays,
     *,
+    load: Load = load_drivers,
     clock: Clock | None = None,
     outputs: Sequence[Output] = (),
     mark: Mark | None = None,
@@ -42,8 +52,8 @@ async def running(
 
     Args:
         config: the validated configuration.
-        registry: the drivers there are.
         open_ways: opens the ways to devices, as an async context manager of :class:`Ways`.
+        load: loads the drivers of the configured devices.
         clock: the machine's, unless a test brings its own.
         outputs: show and sound the annunciator's signal.
         mark: tells, and keeps for the next life, which device's driver is at work.
@@ -52,13 +62,13 @@ async def running(
         HubError: a part could not be opened.
     """
     clock = clock or SystemClock(config.hub.timezone)
-    build = Builder(config, registry, clock)
+    build = Builder(config, clock, load)
     async with AsyncExitStack() as stack:
         stack.enter_context(build.alone())
         outbox = build.outbox()
         stack.push_async_callback(outbox.close)
-        book = build.book()
-        parts = Parts(build, outbox, book, outputs, mark or Mark())
+        deaths = await _load(build, outbox, mark or Mark())
+        parts = Parts(build, outbox, build.book(), deaths, outputs)
         await parts.restore()
         ways = await stack.enter_async_context(open_ways(config, clock, parts.reporter.radio, outbox))
         runners = [runner for device in config.devices if (runner := parts.sources.runner(device, ways)) is not None]
@@ -89,6 +99,6 @@ async def running(
                     task.cancel()
         await parts.intake.drain()
         await parts.notes.write(ended=True)
-        await parts.deaths.forgive()
+        await deaths.forgive()
         for task in (*tasks, intake_task):
             task.cancel()

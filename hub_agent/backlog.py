@@ -17,21 +17,22 @@ from hub_agent.outbox.outbox import Outbox
 from hub_agent.outbox.rows import seq_of
 
 LATE_S: Final = 60.0
-"""Twice the promise of 30 seconds, and so long also is a new link given for what waited before it."""
+"""Twice the promise of 30 seconds. A new link is given as long for what waited before it came up."""
 _FINE_S: Final = 60.0
+"""For so long each look is remembered; of older ones, one a minute."""
 _LOOKS_MAX: Final = 4096
 """Looks that are remembered: one a second for a minute, one a minute for some three days, fewer beyond."""
 
 
 class _Look(NamedTuple):
-    """What was the newest batch number at an instant; whatever has a higher one is younger."""
+    """The newest batch number at an instant: whatever has a higher one was committed later."""
 
     at_s: float
     seq: int
 
 
 class BacklogWatch:
-    """The second hand of confirmation.
+    """Watches the age of what is not confirmed.
 
     Args:
         outbox: whose batches.

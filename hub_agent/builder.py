@@ -10,19 +10,18 @@ import os
 import platform
 import secrets
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from hub_agent import gaps, identity, mqtt, seal, tls, trust
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.device_watch import Cadence
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.clock import BUILT_NS, Clock, Floor
 from hub_agent.config import Config, Device
 from hub_agent.delivery import Policy
-from hub_agent.driver import SerialLink
 from hub_agent.errors import StorageError
 from hub_agent.forms import Clear, Form, Sealed, own_recipient
 from hub_agent.health import RELEASE, status
@@ -31,8 +30,11 @@ from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import Outbox
 from hub_agent.outbox.quota import MIB, Limits
 from hub_agent.outbox.salvage import Salvage
-from hub_agent.registry import Registry
+from hub_agent.registry import Around, Registry, load_drivers
 from hub_agent.topics import Topics
+
+Load = Callable[[Collection[str], Around], Registry]
+"""Loads drivers by name: :func:`hub_agent.registry.load_drivers`, or what stands in for it."""
 
 
 def tls_of(config: Config, floor: Floor) -> ssl.SSLContext | None:
@@ -52,17 +54,21 @@ class Builder:
 
     Args:
         config: the validated configuration.
-        registry: the drivers there are.
         clock: the hub's.
+        load: loads the drivers that it is asked for.
+
+    Attributes:
+        registry: the drivers, once they are loaded.
 
     Raises:
         ConfigError: a key or the NOC's bundle cannot be read.
     """
 
-    def __init__(self, config: Config, registry: Registry, clock: Clock) -> None:
+    def __init__(self, config: Config, clock: Clock, load: Load = load_drivers) -> None:
         self.config = config
-        self.registry = registry
         self.clock = clock
+        self.registry = Registry({})
+        self._load = load
         self.topics = Topics(config.hub.id, config.broker.topic_prefix)
         self.trust = None if config.noc is None else trust.load(config.noc.trust)
         self.key = identity.load(config.identity.key.path(os.environ))
@@ -126,6 +132,14 @@ class Builder:
             store.close()
             raise
 
+    def load(self, around: Around) -> None:
+        """Load the drivers of the configured devices: ``registry`` holds them.
+
+        Args:
+            around: sees, and may refuse, each import.
+        """
+        self.registry = self._load({device.driver for device in self.config.devices}, around)
+
     def salvage(self, aside: Path) -> Salvage:
         """Make the reader of a damaged outbox."""
         return Salvage(aside, self.config.hub.id, self.key.public_key())
@@ -147,9 +161,8 @@ class Builder:
         expected = {}
         for device in self.config.devices:
             patience_ns = self.cadence(device).patience_ns()
-            driver = self.registry.drivers.get(device.driver)
-            if patience_ns is not None and driver is not None:
-                away: gaps.Away = "unplugged" if isinstance(driver.link, SerialLink) else "out_of_range"
+            if patience_ns is not None:
+                away: gaps.Away = "unplugged" if device.address is None else "out_of_range"
                 expected[device.name] = gaps.Expected(patience_ns / 1e9, away)
         return gaps.Gaps(expected, self.clock.stamp())
 

@@ -29,7 +29,6 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_devices.app, name="devices")
-app.command(name="simulate")(told(cli_simulate.simulate))
 
 
 @app.command()
@@ -88,7 +87,7 @@ def check(
 @app.command()
 @told
 def drivers(as_json: JsonOption = False) -> None:
-    """List what can be read, and over which link.
+    """List what can be read, over which link, and what can be set.
 
     Example: hub-agent drivers
     """
@@ -97,13 +96,15 @@ def drivers(as_json: JsonOption = False) -> None:
     from hub_agent.registry import load_drivers
 
     registry = load_drivers()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "driver": driver.name,
             "title": driver.title,
             "link": "BLE" if isinstance(driver.link, BleLink) else "serial",
             "measures": sorted(quantity(code).text for code in driver.measures),
             "level": driver.level,
+            "options": dict(driver.options),
+            "commands": sorted(driver.commands),
         }
         for driver in sorted(registry.drivers.values(), key=lambda driver: driver.name)
     ]
@@ -113,6 +114,10 @@ def drivers(as_json: JsonOption = False) -> None:
     for row in rows:
         typer.echo(f"{row['driver']:24} {row['link']:7} {row['level']:9} {row['title']}")
         typer.echo(f"{'':24} {', '.join(row['measures'])}")
+        for key, does in row["options"].items():
+            typer.echo(f"{'':24} option {key}: {does}")
+        if row["commands"]:
+            typer.echo(f"{'':24} commands: {', '.join(row['commands'])}")
     for name, why in registry.broken.items():
         typer.echo(f"{name:24} broken: {why}", err=True)
 
@@ -210,8 +215,8 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     """
     from hub_agent.clock import SystemClock, clock_synced
     from hub_agent.config import load
+    from hub_agent.devices.ways import bluez
     from hub_agent.field import doctor as practice
-    from hub_agent.field.reach import bluez
     from hub_agent.registry import load_drivers
 
     async def examine() -> tuple[practice.Finding, ...]:
@@ -245,9 +250,12 @@ def demo(
     seconds: Annotated[float | None, typer.Option("--seconds", metavar="N", min=1, help="End after N seconds.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="No screen; the last line is one JSON object.")] = False,
     cut_for: Annotated[float, typer.Option("--cut", metavar="N", min=0, help="Cut the broker for N seconds.")] = 0.0,
-    cut_at: Annotated[float, typer.Option("--cut-at", metavar="N", min=0, help="When to cut it.")] = 20.0,
+    cut_at: Annotated[
+        float, typer.Option("--cut-at", metavar="N", min=0, help="Seconds into the demo when it is cut.")
+    ] = 20.0,
     broker: Annotated[
-        Literal["auto", "mosquitto", "amqtt"], typer.Option("--broker", help="Which; auto: mosquitto if installed.")
+        Literal["auto", "mosquitto", "amqtt"],
+        typer.Option("--broker", help="Which one runs; auto: mosquitto if installed."),
     ] = "auto",
 ) -> None:
     """Show everything on one machine: devices, agent, broker, NOC.
@@ -271,6 +279,9 @@ def demo(
     typer.echo(json.dumps(summary) if as_json else terminal.last_words(summary))
     if summary["lost"] or summary["duplicates"] or summary["confirmed"] != summary["stored"]:
         raise typer.Exit(1)
+
+
+app.command(name="simulate")(told(cli_simulate.simulate))
 
 
 def main() -> None:

@@ -38,6 +38,6 @@ def told(function: Callable[P, T]) -> Callable[P, T]:
         except ConfigError as error:
             fail(str(error), 2)
         except HubError as error:
-            fail(f"{error}", 1)
+            fail(str(error), 1)
 
     return call

@@ -23,29 +23,20 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The hub's ali
 DriverOption = Annotated[str, typer.Option("--driver", metavar="DRIVER", help="One of `hub-agent drivers`.")]
 AddressOption = Annotated[str | None, typer.Option("--address", metavar="AA:BB:…", help="BLE: its address.")]
 PortOption = Annotated[str | None, typer.Option("--port", metavar="PATH", help="Serial: a port whose name stays.")]
-UsbOption = Annotated[str | None, typer.Option("--usb", metavar="VID:PID", help="Serial: of its USB adapter.")]
+UsbOption = Annotated[str | None, typer.Option("--usb", metavar="VID:PID[:SERIAL]", help="Serial: its USB adapter.")]
 OptionOption = Annotated[
     list[str], typer.Option("--option", metavar="KEY=VALUE", help="For the driver; may be given again.")
+]
+CommandOption = Annotated[
+    str, typer.Option("--command", metavar="COMMAND", help="Give this command of its driver, once, when it is reached.")
+]
+CaptureOption = Annotated[
+    Path | None, typer.Option("--capture", metavar="FILE", help="Write what was said; never over a file.")
 ]
 SecondsOption = Annotated[float, typer.Option("--seconds", metavar="N", min=0.1, help="How long.", show_default=True)]
 
 _WIDTH: Final = 20
 """Bytes that are shown on a line; longer frames go on below."""
-
-
-def _options(pairs: Sequence[str]) -> dict[str, Any]:
-    """Read KEY=VALUE: numbers, true and false as such, anything else as text."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not key or not equals:
-            raise ConfigError(f"--option {pair}: not KEY=VALUE")
-        try:
-            parsed = json.loads(value)
-        except ValueError:
-            parsed = value
-        found[key] = parsed if isinstance(parsed, bool | int | float | str) else value
-    return found
 
 
 @app.command("list")
@@ -90,7 +81,7 @@ def scan(seconds: SecondsOption = 10.0, as_json: JsonOption = False) -> None:
     Example: hub-agent devices scan --seconds 20
     """
     from hub_agent.clock import SystemClock
-    from hub_agent.field.reach import bluez
+    from hub_agent.devices.ways import bluez
     from hub_agent.field.survey import survey, usb_id
     from hub_agent.registry import load_drivers
 
@@ -122,22 +113,22 @@ def try_one(
     usb: UsbOption = None,
     option: OptionOption = [],  # noqa: B006 - typer copies it
     seconds: SecondsOption = 30.0,
-    capture: Annotated[
-        Path | None, typer.Option("--capture", metavar="FILE", help="Write what was said; never over a file.")
-    ] = None,
+    command: CommandOption = "",
+    capture: CaptureOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run one device and show its frames beside its readings.
 
     NAME is a device of the configuration. Without one, --driver and --address, --port or --usb say what to reach.
-    A capture holds the readings of whoever wears the device: keep it as such. Exits 1 when nothing was read.
+    A capture holds the vital signs of whoever wears the device: guard it as such. Exits 1 when nothing was read.
 
     Example: hub-agent devices test oximeter --seconds 60 --capture oximeter.jsonl
     """
     from hub_agent.clock import SystemClock
     from hub_agent.config import load
+    from hub_agent.devices.ways import bluez
     from hub_agent.field import stanza
-    from hub_agent.field.reach import bluez, ways_for
+    from hub_agent.field.reach import ways_for
     from hub_agent.field.screen import RadioNews, Screen
     from hub_agent.field.trial import Tally, trial
     from hub_agent.registry import load_drivers
@@ -146,7 +137,7 @@ def try_one(
     clock = SystemClock()
     if driver:
         way = stanza.way(address, port, usb)
-        device = _checked({"name": name or "device", "driver": driver, **way, "options": _options(option)})
+        device = _checked({"name": name or "device", "driver": driver, **way, "options": stanza.options_of(option)})
     else:
         found = load(config, registry.drivers)
         clock = SystemClock(found.hub.timezone)
@@ -159,8 +150,8 @@ def try_one(
         with ExitStack() as stack:
             file = stack.enter_context(_new(capture)) if capture else None
             async with ways_for(known.link, bluez, clock, radio) as ways:
-                connector = ways.connector(device, known)
-                return await trial(device, known, connector, clock, seconds, tell=screen.line, file=file)
+                one = ways.connector(device, known)
+                return await trial(device, known, one, clock, seconds, tell=screen.line, file=file, command=command)
 
     try:
         tally = asyncio.run(run())
@@ -232,7 +223,7 @@ def add(
     address: AddressOption = None,
     port: PortOption = None,
     usb: UsbOption = None,
-    pairing: Annotated[str | None, typer.Option("--pairing", metavar="none|bond|passkey", help="BLE.")] = None,
+    pairing: Annotated[str | None, typer.Option("--pairing", metavar="none|bond|passkey", help="BLE pairing.")] = None,
     cadence_s: Annotated[float | None, typer.Option("--cadence", metavar="N", help="Seconds between readings.")] = None,
     option: OptionOption = [],  # noqa: B006 - typer copies it
     config: ConfigOption = DEFAULT_CONFIG,
@@ -251,7 +242,7 @@ def add(
         **stanza.way(address, port, usb),
         "pairing": pairing,
         "cadence_s": cadence_s,
-        "options": _options(option),
+        "options": stanza.options_of(option),
     }
     drivers = load_drivers().drivers
     if dry:

@@ -16,17 +16,23 @@ from hub_agent.errors import ConfigError
 
 
 def simulate(
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Which; none lists them.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Which devices; without any they are listed.")
+    ] = None,
     link: Annotated[
         Path | None,
-        typer.Option("--link", metavar="PATH", help="Serial: where the port appears; several: a directory."),
+        typer.Option("--link", metavar="PATH", help="Serial: where the port appears; for several a directory."),
     ] = None,
     script: Annotated[
         Path | None, typer.Option("--script", metavar="FILE", help="What goes wrong when; see docs/driver-guide.md.")
     ] = None,
     hci: Annotated[str, typer.Option("--hci", metavar="TRANSPORT", help="BLE: vhci, or a Bumble transport.")] = "",
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another patient.", show_default=True)] = 0,
-    seconds: Annotated[float | None, typer.Option("--seconds", metavar="N", min=0.1, help="End after N.")] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Another number, another patient.", show_default=True)
+    ] = 0,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", metavar="N", min=0.1, help="End after N seconds.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run virtual devices.

@@ -21,9 +21,9 @@ _STA_UNSYNC: Final = 0x0040  # Linux uapi/linux/timex.h
 BUILT_NS: Final = 1_795_305_600 * 10**9
 """2026-11-22: no hub runs this release before it was made. Raised with every release."""
 _JUMP_NS: Final = 50_000_000
-"""The wall clock has been set: ask anew how good it is, since setting it clears the kernel's word for it."""
+"""A wall clock that moves this far against the monotonic one has been set: ask the kernel anew how good it is."""
 _NEVER_NS: Final = 4_102_444_800 * 10**9
-"""The year 2100: no hub of this release sees it."""
+"""The year 2100: no hub of this release lives to see it."""
 _NO_OFFSET: Final = timedelta()
 _MINUTE: Final = timedelta(minutes=1)
 _TIMESYNCD_MARK: Final = Path("/run/systemd/timesync/synchronized")

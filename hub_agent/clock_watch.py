@@ -12,7 +12,10 @@ from hub_agent.model import ClockState, Stamp
 from hub_agent.wire import Event
 
 STEP_MS: Final = 500
-"""The wall clock has jumped or crept so far from the monotonic one: the NOC is told anew. NTP slews below 0.5 ms/s."""
+"""When the wall clock has jumped or drifted this far from the monotonic one, the NOC is told anew.
+
+NTP slews by less than 0.5 ms/s.
+"""
 
 _MS: Final = 1_000_000
 

@@ -8,8 +8,9 @@ import faulthandler
 import gc
 import signal
 import sys
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hub_agent import config as configuration
 from hub_agent import control, logs
@@ -18,15 +19,14 @@ from hub_agent.alarms.outputs import Bell, Hook, Led
 from hub_agent.app import running
 from hub_agent.config import Config
 from hub_agent.devices.mark import NAME, Mark
-from hub_agent.devices.ways import opener
+from hub_agent.devices.ways import bluez, opener
 from hub_agent.errors import ConfigError, HubError
-from hub_agent.registry import load_drivers
-
-if TYPE_CHECKING:
-    from hub_agent.devices.ble.host import Host
+from hub_agent.registry import Around, Registry, load_drivers
 
 RESTART: Final = 75
 """Exit code after ``agent.restart`` (sysexits EX_TEMPFAIL): the supervisor starts the hub anew."""
+IMPORT_S: Final = 45.0
+"""The longest that drivers may take to be imported: some seconds for the largest package, from the slowest card."""
 
 
 def main(path: Path) -> int:
@@ -56,13 +56,6 @@ def _leaves(group: BaseExceptionGroup[Exception]) -> list[BaseException]:
     return leaves
 
 
-def _bluez() -> "Host":
-    """Make the real Bluetooth stack's host; imported only where a device needs it."""
-    from hub_agent.devices.ble.bluez import BlueZ  # noqa: PLC0415
-
-    return BlueZ()
-
-
 def outputs_of(config: Config) -> tuple[Output, ...]:
     """Make the outputs that ``[annunciator]`` names."""
     section = config.annunciator
@@ -76,16 +69,27 @@ def outputs_of(config: Config) -> tuple[Output, ...]:
     return tuple(outputs)
 
 
+def _load_in_time(wanted: Collection[str], around: Around) -> Registry:
+    """Load drivers, or end the process: a package that computes for ever as it is imported holds all others up.
+
+    No supervisor may be patient here: nothing is read meanwhile, and the next life knows who it was.
+    """
+    faulthandler.dump_traceback_later(IMPORT_S, exit=True)  # its thread needs no lock of Python's
+    try:
+        return load_drivers(wanted, around)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
 async def _run(config: Config) -> int:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     faulthandler.enable()  # what the watchdog ends says where it was: files, lines, functions, no value
-    outputs, mark = outputs_of(config), Mark(config.hub.runtime_dir / NAME)
-    drivers = load_drivers({device.driver for device in config.devices})
+    outputs, mark = outputs_of(config), Mark(config.hub.runtime_dir / NAME, config.hub.state_dir / NAME)
     async with (
-        running(config, drivers, opener(_bluez), outputs=outputs, mark=mark) as agent,
+        running(config, opener(bluez), load=_load_in_time, outputs=outputs, mark=mark) as agent,
         control.serving(config.hub.runtime_dir, agent.health.snapshot),
     ):
         gc.collect()

@@ -60,8 +60,9 @@ class Figures:
         round_trip: a batch's PUBLISH → its PUBACK, since the last whole heartbeat.
         confirmed: items confirmed.
         confirmed_readings: those of classes episodic and continuous, which hold nothing but readings.
-        resent: batches sent more than once.
-        refused: batches that the broker or the NOC refused.
+        resent: confirmed batches that were sent more than once.
+        refused: batches that the broker or the NOC refused, or with which the link died again and again.
+        last_confirmed_s: monotonic time of the newest confirmation; None before the first.
     """
 
     latency: dict[ReadingClass, Latency] = field(default_factory=lambda: {cls: Latency() for cls in ReadingClass})

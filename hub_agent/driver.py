@@ -92,7 +92,7 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Here is a reading. Episodic or stored: the next action runs only after it is durable."""
+    """Hand a reading on. Where it is episodic or stored, the next action runs only when it is durable."""
 
     reading: Reading
 
@@ -116,7 +116,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Call ``silent`` once if nothing is received for so long, counted anew from each chunk; replaces the last."""
+    """Call ``silent`` once if nothing is received for so long after the last chunk. Replaces an earlier one."""
 
     seconds: float
 
@@ -138,7 +138,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The device has given all it has; the runner closes the link and waits for the next time."""
+    """The device has given all it has: the runner closes the link and waits for the next time."""
 
 
 Action = Emit | Write | Read | Wait | Warn | Rejected | Finished
@@ -160,7 +160,7 @@ class Session(Protocol):
         ...
 
     def command(self, name: str, moment: Moment) -> Iterable[Action]:
-        """The hub asks for something that the driver declares in ``commands``."""
+        """A technician asks for something that the driver declares in ``commands``; it comes behind ``opened``."""
         ...
 
 
@@ -169,12 +169,12 @@ class Session(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How a device is recognised in an advertisement; any given part must fit.
+    """How a device is recognised in an advertisement: every part that is given must fit, by any of its values.
 
     Attributes:
         names: prefixes of the advertised name.
-        services: advertised service UUIDs, full and lower case; any of them.
-        manufacturers: Bluetooth SIG company identifiers in the manufacturer data; any of them.
+        services: advertised service UUIDs, full and lower case.
+        manufacturers: Bluetooth SIG company identifiers in the manufacturer data.
     """
 
     names: tuple[str, ...] = ()
@@ -246,7 +246,7 @@ class Driver:
         link: how to reach it.
         measures: the MDC codes it may emit; nothing else may come.
         session: makes a fresh session for a connection from the device's options.
-        commands: names that ``Session.command`` understands.
+        commands: names that ``Session.command`` understands, for ``hub-agent devices test --command``.
         options: keys the configuration may set, with what each does.
         example: options that make a working session, for tools and tests; empty unless the driver needs some.
         cadence_s: how often a reading is expected while it is in use; None for devices used now and then.

@@ -205,23 +205,28 @@ def parse_epoch(record: bytes) -> EpochRecord:
 
 
 class Confirmation(NamedTuple):
-    """The NOC's word on one journal.
+    """The NOC's word to one hub.
+
+    Numbers go with the epoch under which they were sealed. A card that forgets its last writes makes a hub use numbers
+    again, but each start of the process begins a new epoch: what was said of the first use says nothing of the next.
 
     Attributes:
         hub_id: to whom.
-        journal: of which database file.
         wall_ns: the NOC's clock when it signed; feeds the hub's clock floor.
-        confirmed: ranges (first, last) of batch numbers that are charted for good.
+        confirmed: ranges (epoch, first, last) of batch numbers that are charted for good; the epoch is the last one's.
         wanted: epochs whose record the NOC lacks.
-        refused: (seq, code) of batches that the NOC cannot use.
+        refused: (epoch, seq, code) of batches that the NOC cannot use.
     """
 
     hub_id: str
-    journal: bytes
     wall_ns: int
-    confirmed: tuple[tuple[int, int], ...] = ()
+    confirmed: tuple[tuple[bytes, int, int], ...] = ()
     wanted: tuple[bytes, ...] = ()
-    refused: tuple[tuple[int, str], ...] = ()
+    refused: tuple[tuple[bytes, int, str], ...] = ()
+
+    def epochs(self) -> set[bytes]:
+        """Give the epochs that it speaks of."""
+        return {entry[0] for entry in (*self.confirmed, *self.refused)} | set(self.wanted)
 
 
 def sign_confirmation(confirmation: Confirmation, key: Ed25519PrivateKey) -> bytes:
@@ -247,18 +252,15 @@ def open_confirmation(message: bytes, keys: Sequence[Ed25519PublicKey]) -> Confi
             continue
     else:
         raise SealError("confirmation: no known key signed it")
-    fields = _array(payload, 7, "confirmation")
+    fields = _array(payload, 6, "confirmation")
     if fields[0] != VERSION:
         raise SealError(f"confirmation: version {fields[0]} is not known here")
-    _, hub_id, journal, wall_ns, confirmed, wanted, refused = fields
-    try:
-        return Confirmation(
-            str(hub_id),
-            bytes(journal),
-            int(wall_ns),
-            tuple((int(first), int(last)) for first, last in confirmed),
-            tuple(bytes(epoch) for epoch in wanted),
-            tuple((int(seq), str(code)) for seq, code in refused),
-        )
-    except (TypeError, ValueError) as error:
-        raise SealError("confirmation: a field cannot be read") from error
+    _check_types(fields, (int, str, int, list, list, list), "confirmation")
+    _, hub_id, wall_ns, confirmed, wanted, refused = fields
+    for entries, types in ((confirmed, (bytes, int, int)), (refused, (bytes, int, str))):
+        for entry in entries:
+            if not isinstance(entry, list) or len(entry) != len(types):
+                raise SealError("confirmation: an entry has the wrong form")
+            _check_types(entry, types, "confirmation")
+    _check_types(wanted, (bytes,) * len(wanted), "confirmation")
+    return Confirmation(hub_id, wall_ns, tuple(map(tuple, confirmed)), tuple(wanted), tuple(map(tuple, refused)))

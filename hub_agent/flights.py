@@ -5,7 +5,8 @@ Never: chooses among what waits (the lanes do), publishes, or reads a clock.
 
 A NOC that says nothing is not flooded: one batch alone is sent to it again, every ``resend_s``, until it speaks. And a
 batch with which the link died twice is tried alone: if that one kills the link too, it is set aside, and reported. It
-comes back for another trial later, since it may have been the link all the same.
+comes back for another trial later, since it may have been the link all the same. To be alone it waits for an idle link,
+but not for long, and an alarm not at all: then all others wait until the broker has answered what it has.
 """
 
 from collections import OrderedDict, deque
@@ -13,13 +14,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from hub_agent.outbox.rows import Committed, seq_of
+from hub_agent.model import ReadingClass
+from hub_agent.outbox.rows import Committed, class_of, seq_of
 
 SUSPECT: Final = 2
 """With so many dead links a batch is sent alone, so that the next death tells whether it is the cause."""
 ASIDE_S: Final = 60.0
 """How long a batch that kills the link is set aside; twice as long each time, up to ten minutes."""
 _ASIDE_MAX_S: Final = 600.0
+ASIDE_ALARM_S: Final = 10.0
+"""The same for an alarm, up to a minute: a bad network must not keep it from the NOC for longer."""
+_ASIDE_ALARM_MAX_S: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -27,7 +32,7 @@ class Flight:
     """A batch that was handed to the broker and is not confirmed.
 
     Attributes:
-        batch: it.
+        batch: what was handed over.
         fresh: whether it went as fresh.
         backlog: whether it counts as backlog: neither fresh nor an alarm.
         since_s: when it went, monotonic.
@@ -46,7 +51,7 @@ class Flight:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """The envelope's length in bytes."""
         return len(self.batch.envelope)
 
 
@@ -87,12 +92,13 @@ class Flights:
         self._owed: dict[int, Owed] = {}
         self._again: deque[Flight] = deque()
         self._suspects: deque[Flight] = deque()
-        self._aside: dict[int, tuple[float, float]] = {}
-        self._set_aside: dict[int, int] = {}
-        self._heard_s = self._probe_s = float("-inf")
+        self._aside: dict[int, tuple[float, float]] = {}  # row key → until when, and for how long; kept until confirmed
+        self._set_aside: dict[int, int] = {}  # batch number → row key of what is not sent now
+        self._heard_s = self._probe_s = self._tried_s = float("-inf")
         self.bytes = 0
+        """Bytes on their way."""
         self.backlog_bytes = 0
-        """Bytes of what is on its way; of that, what counts as backlog."""
+        """Those of them that count as backlog."""
         self.trial = False
         """Whether a batch that may kill the link is being tried alone."""
 
@@ -168,12 +174,18 @@ class Flights:
             if flight.acknowledged:
                 yield flight
 
-    def suspect(self) -> Choice | None:
+    def wants_quiet(self, at_s: float) -> bool:
+        """Say whether a trial is due, so that nothing else may go before it: of an alarm, or the first for long."""
+        waiting = [flight for flight in self._suspects if self._is_here(flight)]
+        overdue = bool(waiting) and at_s - self._tried_s >= self._resend_s
+        return overdue or any(class_of(flight.batch.key) is ReadingClass.ALARM for flight in waiting)
+
+    def suspect(self, at_s: float) -> Choice | None:
         """Give a batch with which links died, while nothing else is under way: its trial begins."""
         while self._suspects and not self._owed:
             flight = self._suspects.popleft()
             if self._is_here(flight):
-                self.trial = True
+                self.trial, self._tried_s = True, at_s
                 return Choice(flight.batch, fresh=False)
         return None
 
@@ -245,31 +257,37 @@ class Flights:
             self._put_aside(flight.batch.key, at_s)
         waiting = [flight for flight in self._flights.values() if not flight.acknowledged]
         self._again = deque(flight for flight in waiting if flight.losses < SUSPECT)
-        self._suspects = deque(flight for flight in waiting if flight.losses >= SUSPECT)
+        suspects = [flight for flight in waiting if flight.losses >= SUSPECT]
+        self._suspects = deque(
+            sorted(suspects, key=lambda flight: class_of(flight.batch.key) is not ReadingClass.ALARM)
+        )
+        self._tried_s = at_s
         return killers
 
     def waiting(self) -> bool:
         """Say whether something that the broker has not taken must go again."""
-        return bool(self._again)
+        return bool(self._again) or any(map(self._is_here, self._suspects))
 
     def set_aside(self, key: int) -> None:
         """Send this batch no more by itself: it was refused."""
         self._set_aside[seq_of(key)] = key
         self.land(seq_of(key))
 
-    def outcasts(self) -> frozenset[int]:
+    def ever_set_aside(self) -> frozenset[int]:
         """Give the keys of what is set aside, or was and is not confirmed yet: to be kept over a restart."""
         return frozenset(self._set_aside.values()) | frozenset(self._aside)
 
-    def cast_out(self, keys: Iterable[int], at_s: float) -> None:
+    def set_aside_again(self, keys: Iterable[int], at_s: float) -> None:
         """Set aside what an earlier life of the process had set aside, for ``ASIDE_S``; then it is tried again."""
         for key in keys:
             self._put_aside(key, at_s)
 
     def _put_aside(self, key: int, at_s: float) -> None:
         self.set_aside(key)
-        _, before_s = self._aside.get(key, (0.0, ASIDE_S / 2))
-        aside_s = min(before_s * 2, _ASIDE_MAX_S)
+        alarm = class_of(key) is ReadingClass.ALARM
+        first_s, longest_s = (ASIDE_ALARM_S, _ASIDE_ALARM_MAX_S) if alarm else (ASIDE_S, _ASIDE_MAX_S)
+        _, before_s = self._aside.get(key, (0.0, first_s / 2))
+        aside_s = min(before_s * 2, longest_s)
         self._aside[key] = at_s + aside_s, aside_s
 
     def back(self, at_s: float) -> list[int]:

@@ -54,7 +54,7 @@ class Sealed:
 
 
 class Clear:
-    """JSON that everybody reads whom the broker lets; stored it is sealed like any other, to the hub itself.
+    """As JSON, which whoever may subscribe at the broker can read; on the card it is sealed, to the hub's own key.
 
     Args:
         key: the hub's own; see :func:`hub_agent.identity.opening_key`.

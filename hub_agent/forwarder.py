@@ -24,7 +24,7 @@ from hub_agent.logs import get_logger
 from hub_agent.mqtt import NO_MATCHING_SUBSCRIBERS, PUBACK_TIMEOUT_S, Message
 from hub_agent.opening import UnusableError
 from hub_agent.outbox.outbox import Committed, Outbox
-from hub_agent.outbox.store import class_of, seq_of
+from hub_agent.outbox.rows import class_of, seq_of
 from hub_agent.pace import Pace
 from hub_agent.reluctance import Reluctance
 from hub_agent.telling import Telling
@@ -33,9 +33,9 @@ from hub_agent.topics import Topics
 _log = get_logger("forwarder")
 
 TURN_S: Final = 1.0
-"""How often it turns at the least, so that its progress can be seen."""
+"""It turns at least this often, so that the watchdog sees its progress."""
 _PAGE: Final = 256
-_PACKET_TOO_LARGE: Final = 0x95
+_PACKET_TOO_LARGE: Final = 0x95  # reason code "Packet too large" (MQTT 5, 2.4)
 
 
 class Forwarder:
@@ -49,7 +49,7 @@ class Forwarder:
         clock: monotonic time.
         on_event: is told (code, fields) of what the NOC's technicians should know, each code seldom; never blocks.
         on_trouble: is told (code, active) when the broker begins and ceases to refuse what is sent.
-        on_noc_time: is told that who confirms is there, with the NOC's signed wall clock (ns); None: it is the broker.
+        on_noc_time: is told of each new word of who confirms: the NOC's signed wall clock (UTC ns), None for a broker.
         draw: gives this hub's share of a spread, 0 to 1, anew each time.
         form: in which batches leave.
     """
@@ -229,7 +229,7 @@ class Forwarder:
     async def _wait(self, link: Publisher) -> None:
         """Sleep until there may be something to send, a timer is due, or the link is gone."""
         now_s = self._clock.monotonic_s()
-        due_s = now_s + (min(TURN_S, 1.0) if self._pubacks else TURN_S)
+        due_s = now_s + TURN_S
         next_s = self.lanes.next_s(now_s)
         if next_s is not None:
             due_s = min(due_s, max(next_s, now_s + 0.05))
@@ -259,16 +259,18 @@ class Forwarder:
         if word.hub_id != self._topics.hub_id or message.topic != self._topics.confirm or message.retained:
             self._on_event("confirmation_rejected", {"why": "addressed to another hub, or retained"})
             return
-        if word.journal != self._outbox.journal:
-            return  # of an earlier life of this hub's storage: nothing here has those numbers
+        spans = {epoch: self._outbox.span(epoch) for epoch in word.epochs()}
+        if not any(spans.values()):
+            return  # of batches that are not here any more, or of an earlier life of this hub's storage
         self._hear(word.wall_ns)
-        for first, last in word.confirmed:
-            if 1 <= first <= last <= self._outbox.last_seq:
+        for epoch, first, last in word.confirmed:
+            if 1 <= first <= last and last in spans[epoch]:
                 self._confirmed(first, last)
         if word.wanted:
             self._announced.difference_update(word.wanted)
-        for seq, code in word.refused:
-            if flight := self.lanes.flights.get(seq):
+        for epoch, seq, code in word.refused:
+            flight = self.lanes.flights.get(seq)
+            if flight is not None and seq in spans[epoch]:
                 self._put_aside(flight.batch.key, code)
         self._wake.set()
 
@@ -295,4 +297,4 @@ class Forwarder:
     def _report(self, key: int, code: str) -> None:
         self.figures.refused += 1
         _log.error("batch_refused", seq=seq_of(key), code=code)
-        self._on_event("batch_refused", {"seq": seq_of(key), "code": code})
+        self._on_event("batch_refused", {"seq": seq_of(key), "why": code})

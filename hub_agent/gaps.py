@@ -75,7 +75,7 @@ class Gaps:
             self._devices[device].parked = True
 
     def heard(self, device: str, at: Stamp) -> Event | None:
-        """Take note of a live reading; give the gap that it ends."""
+        """Take note of a live reading, of more than a battery; give the gap that it ends."""
         one = self._devices.get(device)
         if one is None:
             return None

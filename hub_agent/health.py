@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.limits import Priority
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.clock import Clock
 from hub_agent.devices.runner import DeviceState
 from hub_agent.forwarder import Forwarder
@@ -23,8 +23,9 @@ from hub_agent.model import ReadingClass
 from hub_agent.outbox.outbox import Outbox
 
 BEAT_S: Final = 10.0
+"""Between two heartbeats."""
 BRIEF_BEATS: Final = 5
-"""So many beats may be brief between two whole ones."""
+"""As many heartbeats may be brief between two whole ones."""
 EDGES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 300.0)
 """Upper edges of the delivery histogram's buckets."""
 
@@ -72,7 +73,7 @@ class Uplink:
         connected_s: monotonic time since when it is up; None while it is down.
         down_s: monotonic time since when it is down.
         connects: how often it came up.
-        why: it went down the last time.
+        why: the reason why it went down the last time.
     """
 
     down_s: float
@@ -171,7 +172,7 @@ class Health:
         return {**snapshot, "devices": devices}
 
     def snapshot(self) -> dict[str, Any]:
-        """Give everything that a status question wants to know."""
+        """Give all figures by name: what ``hub-agent status`` shows, and what heartbeats are cut from."""
         stamp = self._clock.stamp()
         now_s = stamp.monotonic_ns / 1e9
         return {

@@ -1,4 +1,4 @@
-"""What must be done now and then: settle the outbox, watch the clock and the gaps, show the alarms, keep the time.
+"""What must be done now and then: settle the outbox, watch clock, gaps, storage and backlog, leave notes for a restart.
 
 Owns: the turn of a second and the turn of a minute. Never: does work whose failure it would hide.
 """
@@ -22,13 +22,13 @@ from hub_agent.outbox.store import Store
 TURN_S: Final = 1.0
 SETTLE_S: Final = 60.0
 FLOOR: Final = "floor"
-"""The name of the clock floor among the outbox's local state."""
+"""The name of the clock's floor among the outbox's local state."""
 ALIVE: Final = "alive"
 """The name, among the outbox's local state, of the newest instant that is known of this life."""
 ENDED: Final = "ended"
-"""The name of the instant at which a life ended as it should. Where it is not the newest known, that life was cut."""
+"""The name of the instant at which a life ended as planned; one whose ``alive`` is newer was cut short."""
 WEAR: Final = "wear"
-"""The name of what was written to the card today."""
+"""The name of how much was written to the card today."""
 
 
 def _prune(store: Store, now: datetime) -> None:

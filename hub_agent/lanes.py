@@ -125,12 +125,13 @@ class Lanes:
         if flights.owed >= self._window or flights.trial:
             return None
         room = len(flights) < self._horizon and flights.bytes < HORIZON_BYTES
-        choice = self._choose_alarm(at_s) or self._choose_swallowed(at_s)
-        if choice is None and room:
-            choice = self._choose_fresh(at_s)
+        quiet = flights.wants_quiet(at_s)
+        choice = self._choose_alarm(at_s)
+        if choice is None and not quiet:
+            choice = self._choose_swallowed(at_s) or (self._choose_fresh(at_s) if room else None)
         if choice is None:
-            choice = flights.suspect()
-        if choice is None and flights.owed_backlog < max(1, self._window // 2):
+            choice = flights.suspect(at_s)
+        if choice is None and not quiet and flights.owed_backlog < max(1, self._window // 2):
             choice = self._choose_overdue(at_s) or (self._choose_backlog(at_s) if room else None)
         if choice is not None:
             backlog = not choice.fresh and class_of(choice.batch.key) is not ReadingClass.ALARM

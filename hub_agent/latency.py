@@ -1,4 +1,4 @@
-"""How long something took, as a histogram that is small and exact to five percent.
+"""How long something took, as a small histogram whose quantiles are right to five percent.
 
 Owns: the buckets. Never: reads a clock or forgets by itself.
 """
@@ -12,7 +12,7 @@ _FLOOR_S: Final = 1e-6
 
 
 class Latency:
-    """A histogram with buckets that grow by five percent, so that any quantile is right to five percent."""
+    """A histogram of durations in seconds; each bucket is five percent wider than the one below it."""
 
     def __init__(self) -> None:
         self._buckets: dict[int, int] = {}

@@ -25,14 +25,13 @@ if _rich is not None:
 
 SAFE_FIELDS: Final = frozenset(
     {
-        "address_kind", "age_s", "attempt", "attempts", "batches", "bytes", "cause", "channel_count", "class", "clock",
-        "code", "command", "condition", "count", "cut_s", "delay_s", "device", "drained", "driver", "epochs", "error",
-        "event", "hint", "host_state", "items", "jti", "journal", "key", "kid", "level", "lost_s", "mode", "op",
-        "path", "port", "priority", "protocol", "readings", "reason", "release", "revision", "rssi_dbm", "seconds",
-        "seq", "source", "state", "step", "task", "timestamp", "topic", "version", "where", "why",
+        "active", "clock", "code", "condition", "count", "device", "error", "event", "file", "hint", "journal",
+        "level", "reason", "salvaged", "seq", "source", "state", "task", "timestamp", "version", "where", "whole",
+        "why",
     }
 )  # fmt: skip
-"""What a log line may carry. ``device`` is the alias of the configuration, never an address or a serial number."""
+"""What a log line may carry: the fields that are logged, and no others. ``device`` is the alias of the configuration,
+never an address or a serial number; ``file`` is the name of a damaged outbox, which is a time."""
 
 
 _FRAMES: Final = 12

@@ -8,12 +8,12 @@ implementation guide's examples; LOINC from the FHIR R4 vital-signs value set. `
 seen in fewer than two independent public sources: check it before it goes into a clinical interface.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from hub_agent.model import Code, Unit
+from hub_agent.model import Code, Measurement, Unit
 
 _SCADA: Final = 2 << 16
 _OBJ: Final = 1 << 16
@@ -233,6 +233,11 @@ def by_refid(refid: str) -> Quantity:
         KeyError: no such reference identifier in the table.
     """
     return _BY_REFID[refid]
+
+
+def battery_alone(measurements: Sequence[Measurement]) -> bool:
+    """Say whether somebody tells only of a battery: that is no word of the patient, and ends no silence."""
+    return len(measurements) == 1 and measurements[0].code == BATTERY
 
 
 def undeclared(code: Code, unit: Unit, declared: Iterable[Code]) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from hub_agent.alarms.alarm import AlarmEvent, Presence
-from hub_agent.alarms.watch import AlarmBook
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.clock import Clock
 from hub_agent.commands.claims import AlarmAcknowledge, AudioPause, LimitSetting, LimitsOff, LimitsOn, LimitsSet, NoArgs
 from hub_agent.commands.desk import Handler

@@ -19,7 +19,7 @@ FIRST_BYTES: Final = 16 * 1024
 MOST_BYTES: Final = 2 * 1024 * 1024
 
 SPREAD_SHARE: Final = 0.1
-"""A drain begins within so much of the outage's length: a fleet whose broker was away comes back one after another."""
+"""A drain begins within this share of the outage's length, so that hubs of one broker come back one after another."""
 
 
 class _Room:
@@ -79,7 +79,7 @@ class Pace:
         return at_s >= self._free_at_s and self._link.takes(size, self._out_bytes)
 
     def noc_takes(self, size: int, unconfirmed: int) -> bool:
-        """Say whether the NOC may be given so many bytes more; ``unconfirmed``: bytes of backlog that it has to do."""
+        """Say whether the NOC may be given ``size`` bytes more, with ``unconfirmed`` bytes of backlog still to do."""
         return self._noc.takes(size, unconfirmed)
 
     def next_s(self) -> float:
@@ -97,9 +97,9 @@ class Pace:
         self._out_bytes = max(0, self._out_bytes - size)
 
     def timed(self, size: int, took_s: float, at_s: float, *, backlog: bool) -> None:
-        """Learn from a PUBACK, of anything, how the link is."""
+        """Learn from any PUBACK, of backlog or not, how busy the link is."""
         self._link.timed(size, took_s, at_s, backlog=backlog)
 
     def confirmed(self, size: int, took_s: float, at_s: float, *, backlog: bool) -> None:
-        """Learn from the confirmation of anything that went once how busy the NOC is, and all before it."""
+        """Learn from the confirmation of a batch that was sent once how busy the NOC and the way to it are."""
         self._noc.timed(size, took_s, at_s, backlog=backlog)

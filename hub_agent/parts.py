@@ -12,7 +12,7 @@ from typing import Any
 from hub_agent import mqtt
 from hub_agent.alarms.alarm import AlarmEvent
 from hub_agent.alarms.annunciator import SHOW_S, Annunciator, Output
-from hub_agent.alarms.watch import AlarmBook
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.backlog import BacklogWatch
 from hub_agent.builder import Builder
 from hub_agent.clock import Clock
@@ -21,7 +21,6 @@ from hub_agent.commands.keys import command_keys
 from hub_agent.commands.verify import Context
 from hub_agent.config import Config
 from hub_agent.deaths import Deaths
-from hub_agent.devices.mark import Mark
 from hub_agent.devices.runner import DeviceState
 from hub_agent.forwarder import Forwarder
 from hub_agent.health import Health, Uplink
@@ -73,13 +72,15 @@ class Parts:
         build: makes what needs only the configuration.
         outbox: open.
         book: not yet restored.
+        deaths: restored.
         outputs: show and sound the annunciator's signal.
-        mark: outlives the process.
     """
 
     _after: str  # what became of the life before; known when that is restored
 
-    def __init__(self, build: Builder, outbox: Outbox, book: AlarmBook, outputs: Sequence[Output], mark: Mark) -> None:
+    def __init__(
+        self, build: Builder, outbox: Outbox, book: AlarmBook, deaths: Deaths, outputs: Sequence[Output]
+    ) -> None:
         config, clock = build.config, build.clock
         self._build = build
         self._book = book
@@ -91,8 +92,7 @@ class Parts:
         self.reporter = Reporter(book, build.gaps(), clock)
         self.forwarder = self._make_forwarder()
         self.intake = self.reporter.taker = self._make_intake()
-        self.deaths = Deaths(outbox, mark, clock, [device.name for device in config.devices])
-        self.sources = Sources(build.registry, clock, self.reporter, self.intake.take, mark, self.deaths)
+        self.sources = Sources(build.registry, clock, self.reporter, self.intake.take, deaths)
         self._lag = Latency()
         self._backlog = BacklogWatch(outbox, self._uplink, clock, self.reporter.backlog)
         machine = Machine(config.hub.state_dir)
@@ -197,7 +197,6 @@ class Parts:
             self.reporter.hub_was_off(alive)
         self.reporter.alarms_kept(await self._outbox.state(STATE))
         await self._bar.restore()
-        await self.deaths.restore()
         await self._storage.restore(self._build.clock.monotonic_s())
         self.reporter.storage_found(self._build.damage, self._build.suspected, ledger_lost=self._bar.lost)
 

@@ -5,6 +5,7 @@ Never: imports a driver package by name; a broken one is reported, and hides nob
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, Generic, TypeVar
@@ -23,6 +24,8 @@ Raises:
     DecodeError: the bytes are not of this format.
 """
 Frame = TypeVar("Frame")
+Around = Callable[[str], AbstractContextManager[None]]
+"""Makes what is entered while the entry point of this name is loaded; it may refuse that, by raising."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +73,34 @@ class Registry:
         raise DriverError(f"no driver is called {name!r}", hint=f"known drivers: {known}")
 
 
-def _load(points: Iterator[EntryPoint]) -> Iterator[tuple[str, Any, str]]:
+def _unguarded(_name: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def _load(points: Iterator[EntryPoint], around: Around) -> Iterator[tuple[str, Any, str]]:
     """Load each entry point; (name, value, "") or (name, None, why)."""
     for point in points:
         try:
-            yield point.name, point.load(), ""
-        except Exception as error:  # noqa: BLE001 - a foreign package may fail in any way; it must not stop the hub
+            with around(point.name):
+                value = point.load()
+        except BaseException as error:  # noqa: BLE001 - a foreign package may fail in any way, sys.exit() too; nobody else must suffer
             yield point.name, None, f"{type(error).__name__}: {error}"
+        else:
+            yield point.name, value, ""
 
 
-def load_drivers(wanted: Collection[str] | None = None) -> Registry:
+def load_drivers(wanted: Collection[str] | None = None, around: Around = _unguarded) -> Registry:
     """Load drivers that installed distributions offer. Each entry point names one driver value.
 
     Args:
         wanted: load these alone: what a hub has no device for costs it nothing, and can do it no harm. None: all.
+        around: sees, and may refuse, each import.
     """
     drivers: dict[str, Driver] = {}
     broken: dict[str, str] = {}
     found = entry_points(group=DRIVERS)
-    for name, value, why in _load(point for point in found if wanted is None or point.name in wanted):
+    points = (point for point in found if wanted is None or point.name in wanted)
+    for name, value, why in _load(points, around):
         if why:
             broken[name] = why
         elif not isinstance(value, Driver):
@@ -105,7 +117,7 @@ def load_drivers(wanted: Collection[str] | None = None) -> Registry:
 def load_formats() -> Mapping[str, FormatDecoder]:
     """Load the wire formats that ``hub-agent decode --jsonl`` answers, merged over all distributions."""
     formats: dict[str, FormatDecoder] = {}
-    for _name, value, why in _load(iter(entry_points(group=FORMATS))):
+    for _name, value, why in _load(iter(entry_points(group=FORMATS)), _unguarded):
         if not why:
             formats.update(value)
     return formats

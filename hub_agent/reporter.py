@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from hub_agent.alarms.alarm import AlarmEvent
-from hub_agent.alarms.watch import AlarmBook
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.clock import Clock
 from hub_agent.clock_watch import ClockWatch
 from hub_agent.commands.record import CommandResult, SecurityEvent
@@ -87,8 +87,13 @@ class Reporter:
         self.security_events = 0
 
     def technical(self, code: str, fields: Mapping[str, Any]) -> None:
-        """Tell the NOC's technicians something that is no alarm."""
-        self.taker.note(Event("technical", self._clock.stamp(), {"code": code, **fields}))
+        """Tell the NOC's technicians something that is no alarm.
+
+        Args:
+            code: what; ``docs/operations.md`` lists them.
+            fields: what belongs to it.
+        """
+        self.taker.note(Event("technical", self._clock.stamp(), {**fields, "code": code}))
 
     def alarm(self, code: str, device: str = "", *, active: bool) -> None:
         """Raise or clear a technical alarm of the table in :mod:`hub_agent.alarms.technical`."""
@@ -162,9 +167,9 @@ class Reporter:
         self.taker.note(Event("rejected", self._clock.stamp(), fields), ReadingClass.WAVEFORM)
 
     def device_event(self, device: str, code: str) -> None:
-        """A driver warns."""
+        """A driver warns, or is warned of."""
         _log.warning("device_warning", device=device, code=code)
-        self.technical("device_warning", {"device": device, "code": code})
+        self.technical("device_warning", {"device": device, "why": code})
 
     def connection(self, device: str, up: bool, why: str) -> None:  # noqa: FBT001 - one transition, one word
         """A device's link came or went."""

@@ -14,11 +14,11 @@ from hub_agent.clock import Clock
 from hub_agent.config import Device
 from hub_agent.deaths import Deaths
 from hub_agent.devices.link import Connector
-from hub_agent.devices.mark import Mark
 from hub_agent.devices.runner import DeviceState, Outlet, Runner
 from hub_agent.driver import Driver
 from hub_agent.errors import HubError, StuckDriverError
 from hub_agent.model import Reading, Stamp
+from hub_agent.nomenclature import battery_alone
 from hub_agent.registry import Registry
 from hub_agent.reporter import Reporter
 from hub_agent.supervise import keep_running
@@ -51,21 +51,18 @@ class Sources:
         clock: stamps.
         reporter: is told of everything that is not a reading.
         take: takes a reading; returns when it may be acknowledged.
-        mark: is told which device's driver is at work.
-        deaths: knows the devices that may not be fed; restored before the first runner is made.
+        deaths: knows the devices that may not be fed; restored before the first runner is made. Its mark is told which
+            device's driver is at work.
 
     Attributes:
         states: what is known of each device, by alias, in the order of the configuration.
     """
 
-    def __init__(
-        self, registry: Registry, clock: Clock, reporter: Reporter, take: Take, mark: Mark, deaths: Deaths
-    ) -> None:
+    def __init__(self, registry: Registry, clock: Clock, reporter: Reporter, take: Take, deaths: Deaths) -> None:
         self._registry = registry
         self._clock = clock
         self._reporter = reporter
         self._take = take
-        self._mark = mark
         self._deaths = deaths
         self.states: dict[str, DeviceState] = {}
 
@@ -80,13 +77,14 @@ class Sources:
             self.states[device.name] = DeviceState("parked", clock.monotonic_s(), why=str(error))
             self._parked(device.name, error)
             return None
-        if self._deaths.last == device.name:
+        reporter.alarm("device_parked", device.name, active=False)
+        if self._deaths.killed(device.name):
             reporter.driver_stuck(device.name, self._deaths.of(device.name), parked=False)
         else:
             reporter.alarm("driver_stuck", device.name, active=False)
         take = partial(self._hear, repeats=driver.repeats)
         outlet = Outlet(take, reporter.rejected, reporter.device_event, reporter.connection)
-        runner = Runner(device.name, driver, device.options, connector, clock, outlet, self._mark)
+        runner = Runner(device.name, driver, device.options, connector, clock, outlet, self._deaths.mark)
         self.states[device.name] = runner.state
         return runner
 
@@ -101,11 +99,13 @@ class Sources:
         await keep_running(runner.name, runner.run, clock=self._clock, cap_s=lambda: 10.0, on_failure=failed)
 
     def _parked(self, device: str, error: HubError) -> None:
+        stuck = isinstance(error, StuckDriverError)  # one trouble, one alarm
         self._reporter.parked(device, str(error))
-        if isinstance(error, StuckDriverError):
+        self._reporter.alarm("device_parked", device, active=not stuck)
+        if stuck:
             self._reporter.driver_stuck(device, self._deaths.of(device), parked=True)
 
     async def _hear(self, device: str, reading: Reading, stamp: Stamp, *, repeats: bool) -> bool:
-        if not reading.stored:
+        if not reading.stored and not battery_alone(reading.measurements):
             self._reporter.heard(device, stamp)
         return await self._take(device, reading, stamp, repeats=repeats)

@@ -28,7 +28,7 @@ from hub_agent.wire import Event
 
 _log = get_logger("storage")
 
-OUTCASTS: Final = "outcasts"
+SET_ASIDE: Final = "set_aside"
 """The name, among the outbox's local state, of the keys of batches that are set aside."""
 
 _PAGE: Final = 64
@@ -41,10 +41,10 @@ _TURN_S: Final = 1.0
 
 
 class StorageWatch:
-    """The second hand of storage.
+    """Looks after the outbox once a second: its room, its failures, and what of it is set aside.
 
     Args:
-        outbox: whose room.
+        outbox: what it looks after.
         forwarder: is given gap records, and rewrites what waits.
         technical: raises or clears a technical alarm of the hub.
     """
@@ -54,18 +54,18 @@ class StorageWatch:
         self._forwarder = forwarder
         self._technical = technical
         self._active: frozenset[str] = frozenset()
-        self._outcasts: frozenset[int] = frozenset()
+        self._set_aside: frozenset[int] = frozenset()
 
     async def restore(self, at_s: float) -> None:
-        """Set aside what an earlier life of the process had: a batch that kills links, or that nobody takes.
+        """Set aside what an earlier life of the process had set aside: batches that kill links, or that nobody takes.
 
         Args:
             at_s: now, monotonic.
         """
-        kept: list[int] = json.loads(await self._outbox.state(OUTCASTS) or b"[]")
+        kept: list[int] = json.loads(await self._outbox.state(SET_ASIDE) or b"[]")
         here = [row.key for key in kept for row in await self._outbox.after(class_of(key), key - 1, 1)]
-        self._outcasts = frozenset(kept) & frozenset(here)
-        self._forwarder.lanes.flights.cast_out(self._outcasts, at_s)
+        self._set_aside = frozenset(kept) & frozenset(here)
+        self._forwarder.lanes.flights.set_aside_again(self._set_aside, at_s)
 
     async def turn(self) -> None:
         """Look once; called every second.
@@ -78,17 +78,17 @@ class StorageWatch:
         with suppress(FullError):  # the next commit makes room, or says that there is none
             self._forwarder.offer(await self._outbox.turn())
             await self._forwarder.rewrite()
-            await self._keep_outcasts()
+            await self._keep_set_aside()
         active = quota.alarms(self._outbox.fill, self._active)
         for code in sorted(active ^ self._active):
             self._technical(code, code in active)
         self._active = active
 
-    async def _keep_outcasts(self) -> None:
-        outcasts = self._forwarder.lanes.flights.outcasts()
-        if outcasts != self._outcasts:
-            await self._outbox.save(OUTCASTS, json.dumps(sorted(outcasts)).encode())
-            self._outcasts = outcasts
+    async def _keep_set_aside(self) -> None:
+        keys = self._forwarder.lanes.flights.ever_set_aside()
+        if keys != self._set_aside:
+            await self._outbox.save(SET_ASIDE, json.dumps(sorted(keys)).encode())
+            self._set_aside = keys
 
 
 class ReplayBar:

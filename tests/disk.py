@@ -22,11 +22,6 @@ def mount(image: Path, here: Path) -> None:
     _run("mount", "-o", "loop,errors=remount-ro", image, here)
 
 
-def unmount(here: Path) -> None:
-    """Unmount, now."""
-    _run("umount", here)
-
-
 @contextmanager
 def mounted(directory: Path, size: int) -> Iterator[Path]:
     """Make a file system of ``size`` bytes and give where it is mounted."""

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hub_agent import wire
 from hub_agent.alarms.alarm import AlarmEvent
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.limits import Limit, Priority
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.clock import Clock
 from hub_agent.envelope import parse_batch, parse_epoch
 from hub_agent.intake import Intake

@@ -12,7 +12,6 @@ from hub_agent.app import running
 from hub_agent.devices.ble.host import Host
 from hub_agent.devices.ways import opener
 from hub_agent.errors import StorageError
-from hub_agent.registry import load_drivers
 from tests.configs import make_keys, write
 
 _PATIENCE_S = 20.0
@@ -25,11 +24,11 @@ def _no_radio() -> Host:
 async def test_two_hubs_do_not_share_an_outbox(tmp_path: Path) -> None:
     make_keys(tmp_path)
     config = configuration.load(write(tmp_path, port=1))
-    async with running(config, load_drivers(), opener(_no_radio)):
+    async with running(config, opener(_no_radio)):
         with pytest.raises(StorageError, match="another hub-agent is at work"):
-            async with running(config, load_drivers(), opener(_no_radio)):
+            async with running(config, opener(_no_radio)):
                 raise AssertionError("two are at work")
-    async with running(config, load_drivers(), opener(_no_radio)) as agent:  # its place is free again
+    async with running(config, opener(_no_radio)) as agent:  # its place is free again
         assert agent.outbox.last_seq > 0
 
 
@@ -46,7 +45,7 @@ async def test_an_alarm_sounds_though_the_card_takes_its_time(tmp_path: Path) ->
     done = threading.Event()
     config = configuration.load(write(tmp_path, port=1))
     async with (
-        running(config, load_drivers(), opener(_no_radio), outputs=[output]) as agent,
+        running(config, opener(_no_radio), outputs=[output]) as agent,
         asyncio.timeout(_PATIENCE_S),
         asyncio.TaskGroup() as tasks,
     ):

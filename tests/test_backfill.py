@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.limits import Limit, Priority
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.envelope import parse_batch
 from hub_agent.intake import Intake
 from hub_agent.model import DeviceTime, Measurement, Reading, ReadingClass, ReceivedReading

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hub_agent.cli import app
+from hub_agent.registry import load_drivers
 from tests.configs import make_keys, write
 
 _RUNNER = CliRunner()
@@ -62,6 +63,17 @@ def test_drivers_are_listed_for_people_and_programs() -> None:
     assert names == sorted(names)
     text = _call("drivers").stdout
     assert all(name in text for name in names)
+
+
+def test_drivers_say_what_may_be_set_and_commanded_of_them() -> None:
+    listed = {row["driver"]: row for row in json.loads(_call("drivers", "--json").stdout)["drivers"]}
+    options = load_drivers().driver("omron-memory-key").options
+    assert options
+    assert (listed["omron-memory-key"]["options"], listed["omron-memory-key"]["commands"]) == (dict(options), ["pair"])
+    assert (listed["nonin-ble"]["options"], listed["nonin-ble"]["commands"]) == ({}, ["complete"])
+    text = _call("drivers").stdout
+    assert all(f"option {key}: {does}" in text for key, does in options.items())
+    assert "commands: pair" in text
 
 
 def test_decode_answers_one_question_or_a_line_each() -> None:

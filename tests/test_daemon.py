@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,62 @@ async def test_it_runs_without_a_broker_answers_for_itself_and_ends_when_asked(t
     outbox.close()
     assert not (tmp_path / "run" / "control.sock").exists()
     assert b"Traceback" not in said
+
+
+_ENDLESS = """
+import re
+re.match(r"(x|x)*$", "x" * 64 + "y")  # holds Python's lock: no other thread of the process runs
+"""
+_IMPATIENT = """
+import sys
+from functools import partial
+from pathlib import Path
+from hub_agent import daemon
+daemon.IMPORT_S = 1.0
+sys.exit(daemon.main(Path(sys.argv[1])))
+"""
+
+
+def _offer(here: Path, code: str) -> dict[str, str]:
+    """Install a distribution with one driver, as pip would leave it; give the environment that has it."""
+    about = here / "site" / "acme-1.0.dist-info"
+    about.mkdir(parents=True)
+    (here / "site" / "acme.py").write_text(code)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[hub_agent.drivers]\nacme = acme:DRIVER\n")
+    return {**os.environ, "PYTHONPATH": str(here / "site")}
+
+
+async def test_a_driver_that_computes_for_ever_as_it_is_imported_is_left_alone_after_two_deaths(tmp_path: Path) -> None:
+    make_keys(tmp_path)
+    device = '[[devices]]\nname = "{}"\ndriver = "{}"\nport = "/dev/ttyS9{}"\ncadence_s = 1\n'
+    more = (
+        device.format("bad", "acme", 7) + device.format("worse", "acme", 8) + device.format("good", "nonin-serial", 9)
+    )
+    path, environment = write(tmp_path, more, port=1, broker=CLEAR), _offer(tmp_path, _ENDLESS)
+    started = partial(
+        asyncio.create_subprocess_exec,
+        *(sys.executable, "-c", _IMPATIENT, str(path)),
+        env=environment,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    for _ in range(2):
+        _, said = await (await started()).communicate()
+        assert b"acme.py" in said  # where it hung is in the journal
+    process = await started()
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        while b"uplink_down" not in await process.stderr.readline():
+            pass
+        state = await ask_status(tmp_path / "run")
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert {name: one["state"] for name, one in state["devices"].items()} == {
+        "bad": "parked",
+        "worse": "parked",
+        "good": "waiting",
+    }
+    assert "died 2 times" in state["devices"]["worse"]["why"]
 
 
 def test_a_broken_pipe_does_not_end_the_process() -> None:

@@ -16,14 +16,14 @@ KEY = Ed25519PrivateKey.generate()
 EPOCH_HEADER = [1, "hub-0001", bytes(16), bytes(8), 0]
 
 UINTS = st.integers(0, 1 << 40)
+EPOCHS = st.binary(min_size=8, max_size=8)
 CONFIRMATIONS = st.builds(
     Confirmation,
     st.from_regex(r"[a-z0-9-]{4,32}", fullmatch=True),
-    st.binary(min_size=16, max_size=16),
     UINTS,
-    st.lists(st.tuples(UINTS, UINTS), max_size=4).map(tuple),
-    st.lists(st.binary(min_size=8, max_size=8), max_size=3).map(tuple),
-    st.lists(st.tuples(UINTS, st.text(max_size=9)), max_size=3).map(tuple),
+    st.lists(st.tuples(EPOCHS, UINTS, UINTS), max_size=4).map(tuple),
+    st.lists(EPOCHS, max_size=3).map(tuple),
+    st.lists(st.tuples(EPOCHS, UINTS, st.text(max_size=9)), max_size=3).map(tuple),
 )
 
 
@@ -42,7 +42,7 @@ def test_not_one_byte_of_a_confirmation_can_be_changed(word: Confirmation, data:
 
 
 def test_nobody_else_confirms() -> None:
-    message = sign_confirmation(Confirmation("hub-0001", bytes(16), 0), KEY)
+    message = sign_confirmation(Confirmation("hub-0001", 0), KEY)
     with pytest.raises(SealError, match="no known key"):
         open_confirmation(message, [Ed25519PrivateKey.generate().public_key()])
     with pytest.raises(SealError, match="no known key"):
@@ -50,7 +50,7 @@ def test_nobody_else_confirms() -> None:
 
 
 def test_a_signature_made_for_something_else_confirms_nothing() -> None:
-    payload = cbor2.dumps([1, "hub-0001", bytes(16), 0, [], [], []])
+    payload = cbor2.dumps([1, "hub-0001", 0, [], [], []])
     for purpose in (envelope.SIGN_BATCH, envelope.SIGN_EPOCH, b""):
         with pytest.raises(SealError, match="no known key"):
             open_confirmation(cbor2.dumps([payload, KEY.sign(purpose + payload)]), [KEY.public_key()])
@@ -59,13 +59,16 @@ def test_a_signature_made_for_something_else_confirms_nothing() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        [2, "hub-0001", bytes(16), 0, [], [], []],
-        [1, "hub-0001", bytes(16), 0, [], []],
-        [1, "hub-0001", bytes(16), 0, 7, [], []],
-        [1, "hub-0001", bytes(16), 0, [[1]], [], []],
-        [1, "hub-0001", bytes(16), 0, [["a", 2]], [], []],
-        [1, "hub-0001", bytes(16), "x", [], [], []],
-        [1, "hub-0001", bytes(16), 0, [], ["text"], []],
+        [2, "hub-0001", 0, [], [], []],
+        [1, "hub-0001", 0, [], []],
+        [1, "hub-0001", 0, 7, [], []],
+        [1, "hub-0001", 0, [7], [], []],
+        [1, "hub-0001", 0, [[bytes(8), 1]], [], []],
+        [1, "hub-0001", 0, [["a", 1, 2]], [], []],
+        [1, "hub-0001", 0, [[bytes(8), True, 2]], [], []],
+        [1, "hub-0001", "x", [], [], []],
+        [1, "hub-0001", 0, [], ["text"], []],
+        [1, "hub-0001", 0, [], [], [[bytes(8), 1, 2]]],
     ],
 )
 def test_even_a_signed_confirmation_must_be_one(fields: list[Any]) -> None:

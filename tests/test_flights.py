@@ -1,5 +1,7 @@
 """What goes again and when: a silent NOC, a slow broker, a batch that kills links."""
 
+import pytest
+
 from hub_agent.flights import ASIDE_S, SUSPECT, Choice
 from hub_agent.lanes import HORIZON_BYTES, Lanes
 from hub_agent.model import ReadingClass
@@ -170,3 +172,61 @@ def test_nothing_shares_the_fate_of_a_batch_on_trial() -> None:
     assert bench.seqs() == []
     assert bench.cut() == [1]
     assert bench.seqs() == [3]  # and before an alarm no trial begins
+
+
+@pytest.mark.parametrize(("cls", "within_s"), [(ReadingClass.ALARM, 2.0), (ReadingClass.CONTINUOUS, RESEND_S + 2.0)])
+def test_a_stream_on_a_slow_link_keeps_no_suspect_from_its_trial(cls: ReadingClass, within_s: float) -> None:
+    """There is always a PUBACK to come when each takes longer than the next reading."""
+    bench = _Bench()
+    bench.offer(_batch(1, cls))
+    for _ in range(SUSPECT):
+        bench.all()
+        bench.cut()
+    began_s, at_broker = bench.now_s, list[tuple[float, Choice]]()
+    sent_at_s: dict[int, float] = {}
+    for seq in range(2, 60):
+        bench.offer(_batch(seq))
+        bench.now_s += 1.0
+        for answered_s, choice in [one for one in at_broker if one[0] <= bench.now_s]:
+            at_broker.remove((answered_s, choice))
+            bench.take(choice)
+            bench.confirm(seq_of(choice.batch.key))
+        for choice in bench.all():
+            at_broker.append((bench.now_s + 1.5, choice))
+            sent_at_s[seq_of(choice.batch.key)] = bench.now_s
+    assert sent_at_s[1] - began_s <= within_s
+    assert max(sent_at_s[seq] - (began_s + seq - 1) for seq in range(2, 58)) <= 4  # and it keeps nobody for long
+
+
+def test_alarms_are_tried_first_and_not_set_aside_for_long() -> None:
+    bench = _Bench()
+    bench.offer(_batch(1), _batch(2), _batch(3, ReadingClass.ALARM))
+    for _ in range(SUSPECT):
+        bench.all()
+        bench.cut()
+    bench.offer(_batch(4))
+    assert bench.seqs() == [3]
+    assert bench.cut() == [3]
+    waits = []
+    for _ in range(5):
+        aside_s = bench.now_s
+        while 3 not in bench.seqs():
+            bench.cut()
+            bench.now_s += 1
+        waits.append(bench.now_s - aside_s)
+        assert bench.cut() == []
+        assert bench.seqs() == [3]
+        assert bench.cut() == [3]
+    assert [wait_s - 1 for wait_s in waits] == [10, 20, 40, 60, 60]
+
+
+def test_what_waits_for_its_trial_is_in_a_hurry_too() -> None:
+    bench = _Bench()
+    bench.offer(_batch(1, ReadingClass.ALARM))
+    hurries = []
+    for _ in range(SUSPECT + 1):
+        bench.all()
+        assert not bench.lanes.urgent()  # all of it is with the broker
+        bench.lanes.disconnected(bench.now_s)
+        hurries.append(bench.lanes.urgent())
+    assert hurries == [True, True, False]  # at last it is set aside

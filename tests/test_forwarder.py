@@ -27,7 +27,7 @@ from hub_agent.outbox.outbox import Outbox
 from hub_agent.outbox.rows import key_of
 from hub_agent.topics import Topics
 from hub_agent.wire import Event
-from tests.rooms import HUB, IDENTITY, JOURNAL, open_outbox, spo2
+from tests.rooms import HUB, IDENTITY, open_outbox, spo2
 from tests.virtual import LoopClock, settle, virtual_time
 
 _TOPICS = Topics(HUB)
@@ -94,6 +94,7 @@ class _Bench:
     Attributes:
         events: what it told, in order.
         noc_ns: the NOC's times that it passed on.
+        epoch: under which the newest batch was sealed.
     """
 
     outbox: Outbox
@@ -101,6 +102,7 @@ class _Bench:
     policy: Policy
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     noc_ns: list[int | None] = field(default_factory=list)
+    epoch: bytes = bytes(8)
 
     def __post_init__(self) -> None:
         self.forwarder = Forwarder(
@@ -120,7 +122,9 @@ class _Bench:
             item: ReceivedReading | Event = ReceivedReading("oximeter", spo2(97, cls=cls), self.clock.stamp())
             if cls is ReadingClass.ALARM:
                 item = Event("alarm", self.clock.stamp(), {})
-            self.forwarder.offer(await self.outbox.commit({cls: [item]}))
+            committed = await self.outbox.commit({cls: [item]})
+            self.epoch = parse_batch(committed[-1].envelope).header.epoch
+            self.forwarder.offer(committed)
 
     @asynccontextmanager
     async def connected(self, link: _Link | None = None) -> AsyncIterator[_Link]:
@@ -145,11 +149,13 @@ class _Bench:
         key: Ed25519PrivateKey = _NOC,
         topic: str = _TOPICS.confirm,
         retained: bool = False,
+        epoch: bytes | None = None,
         **other: Any,  # noqa: ANN401 - fields of a confirmation
     ) -> None:
-        """Let the NOC speak."""
-        fields: dict[str, Any] = {"hub_id": HUB, "journal": JOURNAL, "wall_ns": _WALL_NS} | other
-        word = Confirmation(confirmed=tuple(confirmed), **fields)
+        """Let the NOC speak of what was committed last, or under another epoch."""
+        fields: dict[str, Any] = {"hub_id": HUB, "wall_ns": _WALL_NS} | other
+        ranges = tuple((epoch or self.epoch, first, last) for first, last in confirmed)
+        word = Confirmation(confirmed=ranges, **fields)
         self.forwarder.confirmation(Message(topic, sign_confirmation(word, key), retained, 1))
 
     @property
@@ -242,7 +248,7 @@ _STRANGER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
         ({"hub_id": "hub-0002"}, "another hub"),
         ({"topic": "hubs/v1/hub-0001/down/commands"}, "another hub"),
         ({"retained": True}, "retained"),
-        ({"journal": bytes(16)}, None),
+        ({"epoch": bytes(8)}, None),
         ({"confirmed": [(0, 3)]}, None),
         ({"confirmed": [(1, 4)]}, None),
         ({"confirmed": [(3, 1)]}, None),
@@ -262,13 +268,13 @@ def test_a_word_that_is_not_for_this_is_no_word(tmp_path: Path, other: dict[str,
             assert await bench.outbox.after(ReadingClass.CONTINUOUS, 0, 1) != []
             assert [code for code, _ in bench.events] == (["confirmation_rejected"] if told else [])
             assert told is None or told in bench.events[0][1]["why"]
-            assert bench.noc_ns == ([] if told or "journal" in other else [_WALL_NS])
+            assert bench.noc_ns == ([] if told or "epoch" in other else [_WALL_NS])
 
     run()
 
 
 def _confirmation(**fields: Any) -> bytes:  # noqa: ANN401 - anything at all
-    payload = cbor2.dumps([1, HUB, JOURNAL, _WALL_NS, fields.get("confirmed", []), fields.get("wanted", []), []])
+    payload = cbor2.dumps([1, HUB, _WALL_NS, fields.get("confirmed", []), fields.get("wanted", []), []])
     return cbor2.dumps([payload, _NOC.sign(b"hub-agent confirm v1\0" + payload)])
 
 
@@ -287,6 +293,15 @@ def test_no_bytes_on_the_confirmation_topic_do_harm(tmp_path_factory: pytest.Tem
             assert {code for code, _ in bench.events} <= {"confirmation_rejected"}
 
     run()
+
+
+@virtual_time
+async def test_a_word_about_another_use_of_a_number_is_no_word_about_this_one(tmp_path: Path) -> None:
+    async with _bench(tmp_path) as bench:
+        await bench.commit(2)
+        async with bench.connected():
+            bench.say([(1, 1)], refused=((bytes(8), 2, "bad_seal"),))
+            assert (bench.waiting, len(bench.forwarder.lanes.flights), bench.events) == (1, 1, [])
 
 
 @virtual_time
@@ -470,11 +485,11 @@ async def test_a_batch_that_the_noc_cannot_use_is_set_aside_and_kept(tmp_path: P
     async with _bench(tmp_path) as bench:
         await bench.commit(2)
         async with bench.connected() as link:
-            bench.say([(2, 2)], refused=((1, "bad_seal"), (77, "bad_seal")))
+            bench.say([(2, 2)], refused=((bench.epoch, 1, "bad_seal"), (bench.epoch, 77, "bad_seal")))
             await asyncio.sleep(60)
             assert link.seqs() == [1, 2]
         assert bench.waiting == 1
-        assert bench.events == [("batch_refused", {"seq": 1, "code": "bad_seal", "times": 1})]
+        assert bench.events == [("batch_refused", {"seq": 1, "why": "bad_seal", "times": 1})]
 
 
 # --- links that die ---------------------------------------------------------------------------------------------------

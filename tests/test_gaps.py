@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub_agent.builder import Builder
 from hub_agent.gaps import Expected, Gaps, from_bytes, hub_off, to_bytes
 from hub_agent.model import ClockState, Stamp
 from hub_agent.noc.rows import rows_of
 from hub_agent.noc.store import Store
 from hub_agent.wire import Event, decode, encode
+from tests.configs import config_of, make_keys
+from tests.virtual import HandClock
 
 BOOT = "b007" * 4
 WALL_S = 1_795_348_800
@@ -80,6 +83,18 @@ def test_a_device_that_never_came_is_a_gap_from_the_start() -> None:
     gaps = Gaps({"oximeter": Expected(PATIENCE_S, "out_of_range")}, _at(0))
     (opened,) = gaps.tick(_at(11))
     assert _told(opened) == ("oximeter", "out_of_range", 0.0, None)
+
+
+def test_a_device_whose_driver_cannot_be_loaded_is_missed_all_the_same(tmp_path: Path) -> None:
+    make_keys(tmp_path)
+    more = '[[devices]]\nname = "{}"\ndriver = "none-such"\n{}\ncadence_s = 1\n'
+    way = 'address = "F0:0D:CA:FE:00:01"'
+    config = config_of(tmp_path, more.format("strap", way) + more.format("line", 'port = "/dev/ttyS9"'))
+    clock = HandClock()
+    gaps = Builder(config, clock).gaps()
+    gaps.park("line")
+    clock.later(60)
+    assert [_told(gap)[:2] for gap in gaps.tick(clock.stamp())] == [("strap", "out_of_range"), ("line", "parked")]
 
 
 def test_a_parked_device_says_so() -> None:

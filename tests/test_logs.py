@@ -1,7 +1,9 @@
 """What may appear in a log."""
 
+import ast
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,3 +73,25 @@ def test_a_lower_level_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_no_name_of_a_value_is_on_the_list() -> None:
     assert not logs.SAFE_FIELDS & {"value", "address", "serial", "name", "patient", "hex", "data", "payload", "message"}
+
+
+def _fields_of(source: str) -> set[str]:
+    """Name the fields that a module gives to a logger: the keywords of calls such as ``_log.info(…)``."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return {
+        keyword.arg
+        for call in calls
+        if isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id in {"log", "_log"}
+        for keyword in call.keywords
+        if keyword.arg
+    }
+
+
+def test_the_list_holds_the_fields_that_are_logged_and_no_others() -> None:
+    modules = Path(logs.__file__).parent.rglob("*.py")
+    logged = set[str]().union(*(_fields_of(module.read_text(encoding="utf-8")) for module in modules))
+    assert "why" in logged
+    by_the_logger_itself = {"event", "level", "timestamp", "task", "where"}
+    assert (logged - {"exc_info"}) | by_the_logger_itself == logs.SAFE_FIELDS

@@ -102,6 +102,20 @@ async def test_off_is_for_a_while_and_on_ends_it(tmp_path: Path) -> None:
 
 
 @virtual_time
+async def test_on_for_one_device_is_no_success_while_it_is_off_for_all(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock(), limit(90)) as room, _running(room):
+        bench = _Bench(room)
+        measure = "MDC_PULS_OXIM_SAT_O2"
+        await bench.do("limits.off", LimitsOff(measure=measure, device=None, for_s=60))
+        with pytest.raises(CommandError, match="off for all devices"):
+            await bench.do("limits.on", LimitsOn(measure=measure, device="oximeter"))
+        await bench.do("limits.on", LimitsOn(measure=measure, device=None))
+        await room.take(spo2(84))
+        await room.intake.drain()
+        assert _on(room) == ["84"]
+
+
+@virtual_time
 async def test_an_alarm_is_acknowledged_by_its_id_durably_and_once(tmp_path: Path) -> None:
     async with a_room(tmp_path / "o.db", LoopClock(), limit(90)) as room, _running(room):
         bench = _Bench(room)

@@ -1,12 +1,15 @@
 """Finding drivers by entry point."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 
 import pytest
 
 from hub_agent import registry
 from hub_agent.driver import Driver
-from hub_agent.errors import DriverError
+from hub_agent.errors import DriverError, StuckDriverError
 from hub_agent.registry import DRIVERS, FORMATS, Format, Registry, load_drivers, load_formats
 
 _GOOD = EntryPoint("nonin-serial", "hub_drivers.nonin_serial.driver:DRIVER", DRIVERS)
@@ -44,6 +47,35 @@ def test_a_broken_one_is_reported_and_hides_nobody(
     assert why in found.broken[point.name]
     with pytest.raises(DriverError, match="cannot be loaded"):
         found.driver(point.name)
+
+
+def test_one_that_ends_the_process_as_it_is_imported_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "acme_ends.py").write_text("import sys\nsys.exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    _offer(monkeypatch, EntryPoint("acme-ends", "acme_ends:DRIVER", DRIVERS), _GOOD)
+    found = load_drivers()
+    assert (list(found.drivers), found.broken) == (["nonin-serial"], {"acme-ends": "SystemExit: 3"})
+
+
+def test_each_import_can_be_watched_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    _offer(monkeypatch, EntryPoint("gone", "hub_drivers.gone:DRIVER", DRIVERS), _GOOD)
+    under_way: list[str] = []
+    seen: list[str] = []
+
+    @contextmanager
+    def around(name: str) -> Iterator[None]:
+        if name == "gone":
+            raise StuckDriverError("not once more")
+        under_way.append(name)
+        seen.append(name)
+        yield
+        under_way.remove(name)
+
+    found = load_drivers(around=around)
+    assert (seen, under_way, list(found.drivers)) == (["nonin-serial"], [], ["nonin-serial"])
+    assert found.broken == {"gone": "StuckDriverError: not once more"}
 
 
 def test_what_nobody_asked_for_is_not_loaded_and_yet_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,3 +110,16 @@ async def test_an_outbox_that_was_damaged_is_told_and_is_an_alarm(tmp_path: Path
         fields = {"code": "storage_corrupt", "why": "noise", "file": "outbox-1.corrupt", "ledger_lost": True}
         assert [event.fields for event in room.events() if event.kind == "technical"] == [fields]
         assert [alarm.condition.code for alarm in room.book.alarms()] == ["storage_corrupt"]
+
+
+@virtual_time
+async def test_an_event_for_technicians_says_by_its_own_code_what_it_is_and_beside_it_why(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock()) as room, _running(room):
+        reporter = _reporter(room)
+        reporter.device_event("oximeter", "write_refused")
+        reporter.delivery("batch_refused", {"seq": 1, "why": "no_key", "times": 1})
+        await room.intake.keep_state()
+        assert [event.fields for event in room.events()] == [
+            {"code": "device_warning", "device": "oximeter", "why": "write_refused"},
+            {"code": "batch_refused", "seq": 1, "why": "no_key", "times": 1},
+        ]

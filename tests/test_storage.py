@@ -100,11 +100,11 @@ async def test_what_nobody_takes_stays_aside_over_a_restart_for_a_minute(tmp_pat
     await hub.die()
     hub.open()
     flights = hub.forwarder.lanes.flights
-    assert flights.outcasts() == frozenset()
+    assert flights.ever_set_aside() == frozenset()
     again, _ = watched(hub)
     now_s = hub.clock.monotonic_s()
     await again.restore(now_s)
-    assert flights.outcasts() == {poison}
+    assert flights.ever_set_aside() == {poison}
     assert seq_of(poison) in flights
     assert flights.back(now_s + ASIDE_S - 1) == []
     assert flights.back(now_s + ASIDE_S) == [poison]

@@ -120,9 +120,9 @@ def test_the_golden_confirmation_is_what_a_hub_accepts() -> None:
     key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(GOLDEN["keys"]["ed25519"]["confirm"]["public"]))
     word = open_confirmation(bytes.fromhex(golden["message"]), [key])
     assert (word.hub_id, word.wall_ns) == (GOLDEN["hub_id"], golden["wall_ns"])
-    assert [list(pair) for pair in word.confirmed] == golden["confirmed"]
+    assert [[epoch.hex(), *numbers] for epoch, *numbers in word.confirmed] == golden["confirmed"]
     assert [epoch.hex() for epoch in word.wanted] == golden["wanted"]
-    assert [list(pair) for pair in word.refused] == golden["refused"]
+    assert [[epoch.hex(), *what] for epoch, *what in word.refused] == golden["refused"]
 
 
 @pytest.mark.parametrize(

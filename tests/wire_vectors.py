@@ -296,12 +296,12 @@ def _batches(epoch: seal.Epoch, sealer: seal.Sealer, old: Old | None) -> list[di
 
 
 def _confirmation() -> dict[str, Any]:
-    word = Confirmation(HUB_ID, JOURNAL, WALL_NS, ((1, 4), (7, 7)), (EPOCH,), ((5, "bad_body"),))
+    word = Confirmation(HUB_ID, WALL_NS, ((EPOCH, 1, 4), (EPOCH, 7, 7)), (EPOCH,), ((EPOCH, 5, "bad_body"),))
     return {
         "wall_ns": word.wall_ns,
-        "confirmed": word.confirmed,
+        "confirmed": [[epoch.hex(), first, last] for epoch, first, last in word.confirmed],
         "wanted": [EPOCH.hex()],
-        "refused": word.refused,
+        "refused": [[epoch.hex(), seq, code] for epoch, seq, code in word.refused],
         "message": sign_confirmation(word, CONFIRM).hex(),
     }
 

@@ -1,4 +1,4 @@
-"""The one signal in the home: the most urgent thing there is, shown and sounded honestly.
+"""The one signal in the home: the most urgent thing there is, shown and sounded.
 
 Owns: the choice of the signal, and telling every output when it changes.
 Never: knows limits, readings or storage. It is told before anything else may fail: an alarm sounds even when it cannot
@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from hub_agent.alarms.alarm import Alarm
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.limits import Priority
-from hub_agent.alarms.watch import AlarmBook
 
 
 class Shown(StrEnum):
@@ -59,10 +59,10 @@ _BY_PRIORITY: Final = {Priority.HIGH: Shown.HIGH, Priority.MEDIUM: Shown.MEDIUM,
 _ORDER: Final = tuple(Shown)
 
 REPEAT_S: Final = {Shown.HIGH: 5.0, Shown.MEDIUM: 15.0, Shown.UNMONITORED: 15.0, Shown.LOW: 30.0, Shown.CALM: 5.0}
-"""How often outputs are told again. Calm too: what beats while all is well falls still when the hub does."""
+"""How often outputs are told again. Calm too: a lamp that blinks while all is well stops when the hub does."""
 
 SHOW_S: Final = 1.0
-"""How often it is looked at what is to be shown: the longest that an alarm is silent while its commit takes longer."""
+"""How often the book is looked at: an alarm whose commit takes longer sounds after at most this."""
 
 
 def choose(alarms: Iterable[Alarm], audible: Iterable[Alarm], *, monitored: bool) -> Signal:

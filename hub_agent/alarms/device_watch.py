@@ -3,8 +3,8 @@
 Owns: what the last readings of one device mean for its conditions.
 Never: keeps alarms or waits for condition delays of technical conditions; the alarm book does.
 
-This is the hot path, run for every reading: while nothing is violated, amiss or silent, a good reading of measurements
-that were all well before is all well again, and nothing of it is compared.
+This is the hot path, run for every reading. While no limit is violated and no trouble is known, each measurement that
+was judged and found well is remembered; a good reading made only of such measurements is not judged again.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,23 +14,30 @@ from typing import Final, NamedTuple
 from hub_agent.alarms import technical
 from hub_agent.alarms.alarm import LIMIT_CODES, Cause, Condition
 from hub_agent.alarms.limits import CLEAR, Limit, LimitState, Priority, Transition, due_ns, elapse, inhibit, judge
-from hub_agent.model import UNUSABLE, Code, Measurement, Quality, Reading, Unit
-from hub_agent.nomenclature import BATTERY, QUANTITIES
+from hub_agent.model import UNUSABLE, Absent, Code, Measurement, Quality, Reading, ReadingClass, Unit
+from hub_agent.nomenclature import BATTERY, QUANTITIES, battery_alone
 
 MIN_PATIENCE_S: Final = 10.0
 """No device is called silent sooner: reconnecting takes a few seconds and is no alarm."""
 
 BATTERY_LOW: Final = Decimal(15)
 BATTERY_FINE: Final = Decimal(20)
-"""Per cent of charge: below the one the battery is low, from the other on it is fine again, between them as before."""
+"""Per cent of charge: low below the first, fine again from the second on; in between it stays what it was."""
 
 _UNUSABLE: Final = int(UNUSABLE)  # plain ints: an IntFlag's operators cost more than the judgement
 _SENSOR_OFF: Final = int(Quality.SENSOR_OFF)
 _LOW_BATTERY: Final = int(Quality.LOW_BATTERY)
 _NOTED: Final = _UNUSABLE | _LOW_BATTERY
 _WELL_MAX: Final = 1024
-"""Measurements of one device that are remembered as well; few devices ever say so many different ones."""
+"""Measurements of one device that are remembered as having been well; few devices give so many different ones."""
 _NOWHERE: Final = Code(0)  # where a reading without measurements keeps its trouble
+_EPISODE: Final = Code(1)  # where an episodic one does
+
+_BEYOND: Final[Mapping[Absent | None, Decimal]] = {
+    Absent.POSITIVE_INFINITY: Decimal("Infinity"),
+    Absent.NEGATIVE_INFINITY: Decimal("-Infinity"),
+}
+"""What a device found beyond its range has no number, and yet lies beyond every limit on that side."""
 
 Slot = tuple[Code, Priority]
 """What tells the limits of one device apart."""
@@ -132,8 +139,8 @@ class DeviceWatch:
         return all(watch.state is CLEAR for watch in self.watches.values())
 
     def reading(self, reading: Reading, at_ns: int) -> Sequence[Change]:
-        """Judge one live reading; the level of a battery alone is no word of the patient and ends no silence."""
-        if len(reading.measurements) == 1 and reading.measurements[0].code == BATTERY:
+        """Judge one live reading; the level of a battery alone ends no silence."""
+        if battery_alone(reading.measurements):
             battery: list[Change] = []
             self._note(reading, int(reading.quality), (), battery)
             return battery
@@ -159,13 +166,16 @@ class DeviceWatch:
         usable = not quality & _UNUSABLE
         absent: list[Code] = []
         noted = bool(quality & _NOTED or self.troubles)
-        for code, unit, value, _ in reading.measurements:
+        for code, unit, value, why in reading.measurements:
             watches = self._by_code.get(code)
             if watches is None:
                 noted = noted or code == BATTERY
             elif usable and value is not None and unit in watches[0].limits and value.is_finite():
                 for watch in watches:
                     changes.extend(self._judge(watch, value, unit))
+            elif usable and why in _BEYOND:
+                for watch in watches:
+                    changes.extend(self._judge(watch, _BEYOND[why], watch.limit.unit))
             else:
                 absent.append(code)
                 self._inhibit(watches)
@@ -176,7 +186,7 @@ class DeviceWatch:
     def _judge(self, watch: Watch, value: Decimal, unit: Unit) -> Iterable[Change]:
         state, transitions = judge(watch.limits[unit], watch.state, value, self.seen_ns)
         if state is not CLEAR:
-            watch.value, watch.unit = value, unit
+            watch.value, watch.unit = value if value.is_finite() else None, unit
         if state is not watch.state:
             watch.state, self.dirty = state, True
         return watch.changes(self.name, transitions)
@@ -188,21 +198,28 @@ class DeviceWatch:
                 watch.state, self.dirty = state, True
 
     def _note(self, reading: Reading, quality: int, absent: Sequence[Code], changes: list[Change]) -> None:
-        """Remember, by measure, why values cannot be judged: another measure's good value says nothing about it."""
-        codes = {measurement.code for measurement in reading.measurements} or {_NOWHERE}
-        if quality & _UNUSABLE and codes == {_NOWHERE}:
+        """Remember, by measure, why values cannot be judged: another measure's good value says nothing about it.
+
+        Of an episodic reading, as a whole: the measurement that is made again may hold other measures.
+        """
+        codes = {measurement.code for measurement in reading.measurements}
+        whole = reading.cls is ReadingClass.EPISODIC
+        places = {_EPISODE} if whole else codes or {_NOWHERE}
+        if quality & _UNUSABLE and not codes:
             self._inhibit(self.watches.values())
         hit: dict[str, set[Code]] = {
-            "sensor_off": codes if quality & _SENSOR_OFF else set(),
-            "unusable": codes if quality & _UNUSABLE else set(absent),
-            "low_battery": codes if quality & _LOW_BATTERY else set(),
+            "sensor_off": places if quality & _SENSOR_OFF else set(),
+            "unusable": places if quality & _UNUSABLE or (whole and absent) else set(absent),
+            "low_battery": places if quality & _LOW_BATTERY else set(),
         }
         if quality & _SENSOR_OFF:
             hit["unusable"] = set()  # one trouble, one alarm
         for measurement in reading.measurements:
             if measurement.code == BATTERY and self._battery_low(measurement.value):
                 hit["low_battery"] = hit["low_battery"] | {BATTERY}
-        heard = codes if quality & _UNUSABLE else codes | {_NOWHERE}
+        heard = places | codes & {BATTERY}
+        if not (quality & _UNUSABLE or battery_alone(reading.measurements)):
+            heard = heard | {_NOWHERE}
         for name, now in hit.items():
             before = self.troubles.get(name, set())
             after = before - heard | now

@@ -29,7 +29,7 @@ HOLDING: Final = frozenset({Presence.ON, Presence.ACKNOWLEDGED})
 
 
 def start(condition: Condition, cause: Cause, stamp: Stamp, *, number: int, latching: bool) -> Alarm:
-    """Begin an alarm. Its id is a digest of what, when and the how-manieth: no chance in it, and none needed."""
+    """Begin an alarm. Its id is a digest of the condition, the time and the running number: unique without chance."""
     text = "|".join((*map(str, condition), stamp.boot, str(stamp.monotonic_ns), str(number)))
     alarm_id = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     return Alarm(alarm_id, number, condition, cause, latching, Presence.ON, stamp.monotonic_ns)

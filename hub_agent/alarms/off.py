@@ -17,26 +17,37 @@ class Off:
         self._until_ns: dict[tuple[Code, str | None], int] = {}
 
     def begin(self, measure: Code, device: str | None, until_ns: int) -> None:
-        """Put a quantity off, of one device or (None) of all."""
+        """Stop judging a quantity, of one device or (None) of all."""
         self._until_ns[measure, device] = until_ns
 
     def end(self, measure: Code, device: str | None) -> bool:
-        """Put it back; False when it was not off."""
-        return self._until_ns.pop((measure, device), None) is not None
+        """Judge it again, of one device or (None) of all that it is off for; False when it was not off."""
+        over = [one for one in self._until_ns if one[0] == measure and device in {None, one[1]}]
+        for one in over:
+            del self._until_ns[one]
+        return bool(over)
+
+    def of_all(self, measure: Code) -> bool:
+        """Say whether a quantity is off for every device."""
+        return (measure, None) in self._until_ns
 
     def expire(self, at_ns: int) -> bool:
-        """Put back what is over; False when nothing is."""
+        """Judge again whatever has been off long enough; False when that is nothing."""
         over = [one for one, until_ns in self._until_ns.items() if at_ns >= until_ns]
         for one in over:
             del self._until_ns[one]
         return bool(over)
 
     def dues(self) -> Iterable[int]:
-        """Say when something comes back."""
+        """Say when each ends."""
         return self._until_ns.values()
 
     def apply(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
-        """Give limits with those that are off disabled; one device is spared by a limit of its own that is off."""
+        """Give the limits with those that are off disabled.
+
+        Where a quantity is off for one device that only a general limit watches, the device gets a copy of that limit,
+        disabled, which replaces it.
+        """
         given = tuple(limits)
         judged = [
             replace(limit, enabled=False)

@@ -73,8 +73,8 @@ class Led:
 class Hook:
     """Runs a command of the site with the signal as its last argument, such as ``high audible escalated``.
 
-    Run at each change, and again while audible. One runs at a time: while it does, calls are passed over, but for the
-    newest signal, which is made up for by the next call.
+    It is run at each change, and at each repeat while the signal is audible. One runs at a time: a change that comes
+    meanwhile is made up for, with the signal of then, by the first call after its end.
     """
 
     def __init__(self, command: Sequence[str], *, patience_s: float = 2.0) -> None:

@@ -1,7 +1,7 @@
 """The alarms there are, one for each condition, and the pause of their sound.
 
 Owns: starting, ending, acknowledging and escalating alarms; which of them may sound.
-Never: judges a reading or counts silence; ``watch`` does.
+Never: judges a reading or counts silence; ``device_watch`` does.
 """
 
 from collections.abc import Callable, Iterable

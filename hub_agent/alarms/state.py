@@ -36,7 +36,7 @@ class Pending(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """The measures of one device that share one trouble."""
+    """The measures of one device that share one trouble; 0 and 1 stand for no measure, and for a whole episode."""
 
     device: str
     code: str
@@ -80,6 +80,8 @@ class Snapshot:
     def moved_to(self, boot: str, at_ns: int) -> "Snapshot":
         """Carry the times over to another boot, as if the hub had not been off: what had 3 s to go still has.
 
+        But an audio pause ends: how much of it is over nobody knows, and a silence must not last longer than was asked.
+
         Args:
             boot: the boot of now.
             at_ns: its monotonic time now.
@@ -91,7 +93,7 @@ class Snapshot:
             self,
             boot=boot,
             at_ns=at_ns,
-            paused_until_ns=None if self.paused_until_ns is None else self.paused_until_ns + by,
+            paused_until_ns=None,
             alarms=tuple(replace(alarm, since_ns=alarm.since_ns + by) for alarm in self.alarms),
             violations=tuple(
                 one._replace(state=one.state._replace(since_ns=one.state.since_ns + by)) for one in self.violations

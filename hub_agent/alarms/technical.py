@@ -39,6 +39,7 @@ TECHNICAL: Final[Mapping[str, Technical]] = MappingProxyType(
         "sensor_off": Technical(Priority.MEDIUM, "the sensor is on nobody", delay_s=10.0, of_device=True),
         "unusable": Technical(Priority.MEDIUM, "readings that cannot be judged", delay_s=10.0, of_device=True),
         "low_battery": Technical(Priority.LOW, "the device's battery is low", of_device=True),
+        "device_parked": Technical(Priority.MEDIUM, "left alone: it cannot be used as it is", of_device=True),
         "driver_stuck": Technical(Priority.MEDIUM, "left alone: its driver stopped the whole hub", of_device=True),
         "uplink_down": Technical(Priority.MEDIUM, "no way to the NOC", delay_s=15.0),
         "uplink_refused": Technical(Priority.HIGH, "the broker refuses what the hub sends"),
@@ -52,6 +53,10 @@ TECHNICAL: Final[Mapping[str, Technical]] = MappingProxyType(
     }
 )
 """Every technical condition by its code."""
+
+TOLD_ANEW: Final = frozenset({"uplink_refused", "no_subscribers", "backlog_age", "storage_80", "storage_95"})
+"""Conditions whose watchers tell each life of the process how they stand, and know of no earlier life: kept over a
+restart, one that is over would never end, and the next would pass for the one that somebody has acknowledged."""
 
 
 def condition(code: str, device: str = "") -> Condition:

@@ -14,6 +14,7 @@ from typing import Final
 
 STRANGERS: Final = (20, 0.2)
 SIGNER: Final = (30, 0.5)
+"""Of each: messages at once, and messages a second after that."""
 REPORT_EVERY_S: Final = 60.0
 
 

@@ -18,18 +18,24 @@ _PRIORITIES: Final[Mapping[Priority, Literal["high", "medium", "low"]]] = {
 
 
 def setting_of(limit: Limit) -> LimitSetting:
-    """Spell a limit of the configuration as commands do."""
-    priority: Literal["high", "medium", "low"] = _PRIORITIES[limit.priority]
+    """Spell a limit that is in force as commands do: in the measure's first unit, with whole seconds of delay.
+
+    The configuration may name another unit. A part of a second is dropped, so that a delay is never spelt longer than
+    it is, and whoever makes it longer is seen to.
+    """
+    measure = quantity(limit.measure)
+    spelt = limit.in_unit(measure.units[0])
+    priority: Literal["high", "medium", "low"] = _PRIORITIES[spelt.priority]
     return LimitSetting(
-        measure=quantity(limit.measure).refid,
-        device=limit.device,
-        low=limit.low,
-        high=limit.high,
-        delay_s=round(limit.delay_s),
-        hysteresis=limit.hysteresis,
+        measure=measure.refid,
+        device=spelt.device,
+        low=spelt.low,
+        high=spelt.high,
+        delay_s=int(spelt.delay_s),
+        hysteresis=spelt.hysteresis,
         priority=priority,
-        latching=limit.latching,
-        enabled=limit.enabled,
+        latching=spelt.latching,
+        enabled=spelt.enabled,
     )
 
 

@@ -152,12 +152,13 @@ def _topic_prefix(value: str) -> str:
 TopicPrefix = Annotated[str, AfterValidator(_topic_prefix)]
 """The topic levels before the hub's id: no wildcard, no empty level, not the broker's own ``$``."""
 
-_KERNEL_ORDER: Final = re.compile(r"/dev/tty(USB|ACM)\d+")
+NUMBERED_PORT: Final = re.compile(r"/dev/tty(USB|ACM)\d+")
+"""A port named by the order of plugging in: after the next unplug the name is another device's."""
 
 
 def _port(value: object, info: ValidationInfo) -> Path:
     path = _path(value, info)
-    if _KERNEL_ORDER.fullmatch(str(path)):
+    if NUMBERED_PORT.fullmatch(str(path)):
         raise mistake(
             "is a name that changes with the order of plugging in",
             'use the link in /dev/serial/by-id, or usb = "vid:pid[:serial]"',

@@ -30,7 +30,6 @@ from hub_agent.devices.ways import opener
 from hub_agent.errors import HubError
 from hub_agent.model import ReadingClass
 from hub_agent.parts import Agent
-from hub_agent.registry import load_drivers
 from hub_agent.simulate.pace import RealPace
 from hub_agent.simulate.radio.host import VirtualHost
 
@@ -97,7 +96,7 @@ async def _play(
     for peripheral in scene.ble.values():
         await peripheral.power_on()
     host = VirtualHost(scene.air)
-    async with running(config, load_drivers(), opener(lambda: host), clock=SystemClock(synced=lambda: True)) as agent:
+    async with running(config, opener(lambda: host), clock=SystemClock(synced=lambda: True)) as agent:
         async with asyncio.TaskGroup() as tasks:
             devices = [tasks.create_task(one.run()) for one in scene.ble.values()]
             devices += [tasks.create_task(one.run()) for one in scene.serial.values()]

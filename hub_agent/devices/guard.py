@@ -47,7 +47,7 @@ class Guard:
             return work()
         except HubError:
             raise
-        except Exception as error:
+        except BaseException as error:  # sys.exit() too, and a cancellation that nobody asked for
             raise DriverError(
                 f"driver {self._driver!r} raised {type(error).__name__}",
                 hint="its device is parked; report it with the capture",

@@ -14,9 +14,9 @@ HOLD_S: Final = 0.1
 SHARE: Final = 0.1
 """The share of the event loop's time that such calls of one driver may take in the long run."""
 DEBT_S: Final = 10.0
-"""So far may a driver exceed its share: half of what the watchdog gives the whole hub."""
+"""How far a driver may exceed its share: half of what the watchdog gives the whole hub (WatchdogSec=)."""
 TIMES: Final = 2
-"""And so often: once is no habit."""
+"""How often it must have done so within that debt: once is no habit."""
 
 
 class Holds:

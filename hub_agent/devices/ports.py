@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from hub_agent.config.values import NUMBERED_PORT
 from hub_agent.errors import ConfigError, LinkError
 
 SYSFS: Final = Path("/sys")
 DEV: Final = Path("/dev")
 
-_NUMBERED: Final = re.compile(r"/dev/tty(USB|ACM)\d+")
 _PORT: Final = re.compile(r"tty[A-Z]\w*")  # tty0 to tty63 are screens
 _DEPTH: Final = 6
 """A port lies at most so deep below its USB device: interface, serial port and, from Linux 6.10 on, its controller."""
@@ -70,7 +70,7 @@ class PortMatch:
                 raise ConfigError("serial port: nothing to recognise it by", hint="give a port or usb")
         elif not self.path.is_absolute():
             raise ConfigError("serial port: path is not absolute", hint="give the link under /dev/serial/by-id")
-        elif _NUMBERED.fullmatch(str(self.path)):
+        elif NUMBERED_PORT.fullmatch(str(self.path)):
             raise ConfigError(
                 f"serial port: {self.path} is a number, and another device's after the next unplug",
                 hint="give the link under /dev/serial/by-id, or usb and serial_number",

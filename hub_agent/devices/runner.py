@@ -11,6 +11,7 @@ watchdog ends the process; what the runner has noted in the mark tells the next 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, Final, Literal, assert_never
 
@@ -36,7 +37,7 @@ from hub_agent.driver import (
 )
 from hub_agent.errors import DeviceRefusedError, DriverError, HubError
 from hub_agent.model import Reading, Stamp
-from hub_agent.nomenclature import BATTERY
+from hub_agent.nomenclature import BATTERY, battery_alone
 from hub_agent.telling import Telling
 
 REJECTED_KEPT: Final = 64
@@ -67,10 +68,10 @@ class DeviceState:
         rejected: frames that no decoder accepted.
         connections: how often it connected.
         drops: how often the link was lost before the session was finished.
-        last_reading_s: monotonic time of the last reading.
+        last_reading_s: monotonic time of the last reading of more than a battery.
         rssi_dbm: signal strength, where there is one.
         battery_percent: the newest that it told, where it does.
-        why: it is not connected: never yet, the last loss, or why it is parked.
+        why: the reason why it is not connected: not there yet, how the link was lost, or why it is parked.
         warnings: code → how often.
     """
 
@@ -92,7 +93,7 @@ class Outlet:
     """Where a runner's findings go.
 
     Attributes:
-        take: a reading; returns when it may be acknowledged.
+        take: (device, reading, stamp): returns when the device may be told "received"; False: it was known before.
         rejected: (device, reason, bytes): a frame that no decoder accepted, for diagnosis.
         event: (device, code): something technicians should know.
         connection: (device, connected, why): a transition of the link.
@@ -115,6 +116,7 @@ class Runner:
         clock: stamps.
         outlet: where readings and findings go.
         mark: is told while the driver is at work.
+        command: one of the driver's commands, given once, as soon as a session has opened; empty for none.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class Runner:
         clock: Clock,
         outlet: Outlet,
         mark: Mark | None = None,
+        command: str = "",
     ) -> None:
         self.name = name
         self.driver = driver
@@ -135,6 +138,7 @@ class Runner:
         self._outlet = outlet
         self._guard = Guard(name, driver.name, clock, mark or Mark(), self._slow)
         self._tell = Telling(lambda code, _fields: outlet.event(name, code), clock.monotonic_s)
+        self._command = command
         self._patience_s: float | None = None
         self._quiet_since_s = 0.0
         self._received_s = 0.0
@@ -143,7 +147,7 @@ class Runner:
         self.state = DeviceState(since_s=clock.monotonic_s(), why=why)
 
     async def run(self) -> None:
-        """Live through one connection; returns when the session is finished.
+        """Run one connection from connect to loss; returns when the session says that it is finished.
 
         Raises:
             LinkError: the link failed or was lost.
@@ -192,6 +196,9 @@ class Runner:
         else:
             await connection.subscribe()
             await self._perform(connection, self._ask(session.opened, self._clock.moment()))
+        if self._command:
+            command, self._command = partial(session.command, self._command), ""
+            await self._perform(connection, self._ask(command, self._clock.moment()))
         while True:
             await self._perform(connection, await self._next(connection, session))
             self.state.rssi_dbm = connection.rssi_dbm()
@@ -264,7 +271,8 @@ class Runner:
             if measurement.code == BATTERY and measurement.value is not None:
                 self.state.battery_percent = int(measurement.value)
         self.state.readings += 1
-        self.state.last_reading_s = self._clock.monotonic_s()
+        if not battery_alone(reading.measurements):  # which does not tell that it measures
+            self.state.last_reading_s = self._clock.monotonic_s()
         await self._outlet.take(self.name, reading, self._stamp())
 
     def _stamp(self) -> Stamp:

@@ -81,6 +81,13 @@ class DeviceWays:
             await self._radio.run()
 
 
+def bluez() -> "Host":
+    """Make the machine's own Bluetooth stack; its libraries are loaded only now."""
+    from hub_agent.devices.ble.bluez import BlueZ  # noqa: PLC0415 - a home may have none
+
+    return BlueZ()
+
+
 def opener(make_host: MakeHost) -> Callable[[Config, Clock, OnEvent, "LocalState"], Any]:
     """Make what ``app.running`` opens its ways with; ``make_host`` is asked for a Bluetooth stack only when needed."""
 

@@ -20,13 +20,6 @@ RADIO_REMEDY: Final = "systemctl status bluetooth; rfkill list bluetooth"
 MakeHost = Callable[[], Host]
 
 
-def bluez() -> Host:
-    """Make the machine's own Bluetooth stack; its libraries are loaded only now."""
-    from hub_agent.devices.ble.bluez import BlueZ  # noqa: PLC0415 - a serial device needs none of it
-
-    return BlueZ()
-
-
 @asynccontextmanager
 async def radio_running(make_host: MakeHost, clock: Clock, on_event: OnEvent) -> AsyncIterator[Radio]:
     """Open a radio and keep it scanning meanwhile; one that did not get so far is told as ``radio_down``, too."""

@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +45,25 @@ def way(address: str | None, port: str | None, usb: str | None) -> dict[str, str
     if port is not None and not Path(port).is_absolute():
         raise ConfigError(f"--port {port}: is no whole path", hint="`hub-agent devices scan` lists the ports")
     return {"address": address and address.upper(), "port": port, "usb": usb}
+
+
+def options_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read options given as KEY=VALUE: numbers, true and false as such, anything else as text.
+
+    Raises:
+        ConfigError: one is not KEY=VALUE.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise ConfigError(f"--option {pair}: not KEY=VALUE")
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            parsed = value
+        found[key] = parsed if isinstance(parsed, bool | int | float | str) else value
+    return found
 
 
 def read(path: Path) -> str:

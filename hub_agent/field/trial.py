@@ -15,7 +15,7 @@ from hub_agent.devices.link import Connector
 from hub_agent.devices.recording import Recorder, Tell
 from hub_agent.devices.runner import Outlet, Runner
 from hub_agent.driver import Driver
-from hub_agent.errors import HubError
+from hub_agent.errors import ConfigError, HubError
 from hub_agent.model import Reading, Stamp
 
 _AGAIN_S: Final = 1.0
@@ -49,6 +49,7 @@ async def trial(
     *,
     tell: Tell,
     file: TextIO | None = None,
+    command: str = "",
 ) -> Tally:
     """Run a device for so long.
 
@@ -60,11 +61,15 @@ async def trial(
         seconds: how long.
         tell: is told each line of the capture as it happens.
         file: where the capture goes; None for nowhere.
+        command: of the driver's, given once when the device has opened; empty for none.
 
     Raises:
         DriverError: the driver broke its contract; the capture ends with the line that did it.
-        ConfigError: the device cannot be run as it is configured.
+        ConfigError: the device cannot be run as it is configured, or the driver has no such command.
     """
+    if command and command not in driver.commands:
+        known = ", ".join(sorted(driver.commands)) or "none"
+        raise ConfigError(f"driver {driver.name} has no command {command!r}", hint=f"there are: {known}")
     recorder = Recorder(driver, device.options, "hub-agent devices test", tell=tell, file=file)
     trouble: list[str] = []
 
@@ -77,7 +82,7 @@ async def trial(
         recorder.turned("connected" if up else "lost", clock.moment())
 
     outlet = Outlet(take, lambda _name, _reason, _data: None, lambda _name, _code: None, linked)
-    runner = Runner(device.name, recorder.driver, device.options, connector, clock, outlet)
+    runner = Runner(device.name, recorder.driver, device.options, connector, clock, outlet, command=command)
     try:
         async with asyncio.timeout(seconds):
             while True:

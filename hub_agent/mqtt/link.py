@@ -18,17 +18,26 @@ from paho.mqtt.reasoncodes import ReasonCode
 from hub_agent.errors import DeliveryError, RefusedError
 
 CONNECT_TIMEOUT_S: Final = 10.0
+"""For name, TCP, TLS and CONNACK together; and for SUBACK."""
 PUBACK_TIMEOUT_S: Final = 6.0
+"""A broker that has not answered a publish for so long is given up."""
 MAX_PACKET: Final = 65_536
+"""Bytes of the largest packet that the broker may send."""
 SESSION_EXPIRY_S: Final = 86_400
+"""How long the broker keeps commands for a hub that is away: as long as the longest-lived command is valid."""
 NO_MATCHING_SUBSCRIBERS: Final = 0x10
+"""A PUBACK's reason code: taken, for nobody (MQTT 5, 3.4.2.1)."""
 
 
 class Message(NamedTuple):
     """What came on a subscribed topic.
 
-    ``mid`` is for :meth:`Link.acknowledge`, 0 where the sender chose QoS 0 and nothing is to be acknowledged;
-    ``duplicate``: it may not be new.
+    Attributes:
+        topic: as it came.
+        payload: as it came.
+        retained: the RETAIN flag.
+        mid: for :meth:`Link.acknowledge`; 0 where the sender chose QoS 0 and nothing is to be acknowledged.
+        duplicate: the DUP flag: the broker sends again what was not acknowledged.
     """
 
     topic: str

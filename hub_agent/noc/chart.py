@@ -202,9 +202,9 @@ class Chart:
             (journal.id, first, last),
         ).fetchall()
 
-    def range_of(self, journal: Journal, seq: int) -> tuple[int, int]:
-        """Give the whole range accounted for that a charted number lies in."""
-        return self._touching(journal, seq, seq)[0]
+    def first_of(self, journal: Journal, seq: int) -> int:
+        """Give the lowest number from which on, up to a charted one, all are accounted for."""
+        return int(self._touching(journal, seq, seq)[0][0])
 
     def missing(self, journal: Journal, last: int) -> int:
         """Count the numbers of 1..last that are neither charted nor covered."""

@@ -159,7 +159,7 @@ def collect(
     ca: Annotated[Path | None, typer.Option(metavar="FILE", help="The broker's authority, PEM.")] = None,
     certificate: Annotated[Path | None, typer.Option("--cert", metavar="FILE", help="Our certificate, PEM.")] = None,
     private_key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its private key, PEM.")] = None,
-    prefix: Annotated[str, typer.Option(help="Of the topics.", show_default=True)] = DEFAULT_PREFIX,
+    prefix: Annotated[str, typer.Option(help="The topics begin with it.", show_default=True)] = DEFAULT_PREFIX,
     protocol: Annotated[str, typer.Option(help="5 or 3.1.1.", show_default=True)] = "5",
     confirm_within_s: Annotated[
         float,
@@ -196,7 +196,7 @@ def send(
     role: Annotated[list[Role] | None, typer.Option(help="Who signs; twice for dual control.")] = None,
     nonce: Annotated[str | None, typer.Option(help="The hub's session, for one whose clock is not set.")] = None,
     lifetime_s: Annotated[
-        int, typer.Option("--lifetime", metavar="S", min=1, help="The command is dead after it.")
+        int, typer.Option("--lifetime", metavar="S", min=1, help="How long the command is valid.")
     ] = 900,
     timeout_s: Annotated[
         float, typer.Option("--timeout", metavar="S", min=0.0, help="How long to wait for the answer.")

@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hub_agent.envelope import Confirmation, sign_confirmation
+from hub_agent.envelope import Confirmation, merged, sign_confirmation
 from hub_agent.noc.outcome import Word
 
 PER_MESSAGE: Final = 256
-"""Ranges, epochs and refusals in one message, each: some 10 KiB at the most."""
+"""Ranges, epochs and refusals in one message, each: some 16 KiB at the most."""
 
 
 class Parcel(NamedTuple):
@@ -37,18 +37,18 @@ class Confirming:
     def __init__(self, key: Ed25519PrivateKey, within_s: float) -> None:
         self._key = key
         self._within_s = within_s
-        self._words: dict[tuple[str, bytes], Word] = {}
-        self._due_s: dict[tuple[str, bytes], float] = {}
+        self._words: dict[str, Word] = {}
+        self._due_s: dict[str, float] = {}
 
-    def add(self, words: Mapping[tuple[str, bytes], Word], now_s: float) -> None:
-        """Take in what must be told."""
-        for place, word in words.items():
-            held = self._words.setdefault(place, Word())
+    def add(self, words: Mapping[str, Word], now_s: float) -> None:
+        """Take in what must be told, by hub."""
+        for hub, word in words.items():
+            held = self._words.setdefault(hub, Word())
             held.confirmed |= word.confirmed
             held.wanted |= word.wanted
             held.refused |= word.refused
             due_s = now_s if word.urgent or word.wanted else now_s + self._within_s
-            self._due_s[place] = min(due_s, self._due_s.get(place, due_s))
+            self._due_s[hub] = min(due_s, self._due_s.get(hub, due_s))
 
     def next_due_s(self) -> float | None:
         """Say when the next word falls due; None while there is none."""
@@ -60,29 +60,27 @@ class Confirming:
         Args:
             now_s: monotonic.
             noc_ns: the NOC's clock, nanoseconds since 1970; hubs use it for their clock's floor.
-            room: how many messages may go; what one journal is told is never torn, and may exceed it.
+            room: how many messages may go; what one hub is told is never torn, and may exceed it.
         """
         parcels: list[Parcel] = []
-        for due_s, place in sorted((due_s, place) for place, due_s in self._due_s.items()):
+        for due_s, hub in sorted((due_s, hub) for hub, due_s in self._due_s.items()):
             if due_s > now_s or len(parcels) >= room:
                 break
-            del self._due_s[place]
-            hub, journal = place
+            del self._due_s[hub]
             parcels += [
-                Parcel(hub, sign_confirmation(part, self._key))
-                for part in _parts(hub, journal, noc_ns, self._words.pop(place))
+                Parcel(hub, sign_confirmation(part, self._key)) for part in _parts(hub, noc_ns, self._words.pop(hub))
             ]
         return parcels
 
 
-def _parts(hub: str, journal: bytes, noc_ns: int, word: Word) -> list[Confirmation]:
+def _parts(hub: str, noc_ns: int, word: Word) -> list[Confirmation]:
     """Cut a word into messages of bounded size."""
-    confirmed, wanted, refused = _merged(word.confirmed), sorted(word.wanted), sorted(word.refused.items())
+    confirmed, wanted = _merged(word.confirmed), sorted(word.wanted)
+    refused = sorted((epoch, seq, code) for (epoch, seq), code in word.refused.items())
     longest = max(len(confirmed), len(wanted), len(refused))
     return [
         Confirmation(
             hub,
-            journal,
             noc_ns,
             tuple(confirmed[at : at + PER_MESSAGE]),
             tuple(wanted[at : at + PER_MESSAGE]),
@@ -92,12 +90,9 @@ def _parts(hub: str, journal: bytes, noc_ns: int, word: Word) -> list[Confirmati
     ]
 
 
-def _merged(ranges: set[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join ranges that overlap or touch."""
-    merged: list[tuple[int, int]] = []
-    for first, last in sorted(ranges):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = merged[-1][0], max(last, merged[-1][1])
-        else:
-            merged.append((first, last))
-    return merged
+def _merged(confirmed: set[tuple[bytes, int, int]]) -> list[tuple[bytes, int, int]]:
+    """Join ranges of one epoch that overlap or touch."""
+    ranges: dict[bytes, list[tuple[int, int]]] = {}
+    for epoch, first, last in sorted(confirmed):
+        ranges.setdefault(epoch, []).append((first, last))
+    return [(epoch, first, last) for epoch, its in ranges.items() for first, last in merged((), its)]

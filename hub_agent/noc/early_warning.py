@@ -5,10 +5,10 @@ Never: scores (``alarms.news2`` does), imputes, or keeps a score: it is an answe
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from hub_agent.alarms import measures
 from hub_agent.alarms.news2 import Consciousness, News2, Observed, Parameter, score
@@ -36,28 +36,40 @@ _INPUTS: Final[Mapping[Code, tuple[Parameter, Unit]]] = {
 _UNITS: Final = dict(_INPUTS.values())
 
 
-def observed(rows: Iterable[tuple[int | None, int, bool, str]]) -> dict[Parameter, Observed]:
+class Found(NamedTuple):
+    """What a chart holds of the inputs.
+
+    Attributes:
+        inputs: those that were found, in the units of the score, with their times in seconds since 1970.
+        undated: others, of which there are only values that nobody can date yet: the hub's clock was not set.
+    """
+
+    inputs: dict[Parameter, Observed]
+    undated: frozenset[Parameter]
+
+
+def observed(rows: Iterable[tuple[int | None, int, bool, str]]) -> Found:
     """Take the newest usable value of each input.
 
     Args:
-        rows: as :meth:`hub_agent.noc.chart.Chart.newest` gives them. What comes from a device's memory, has no time, or
-            is of a quality that no limit is judged on is passed over.
-
-    Returns:
-        The inputs that were found, in the units of the score, with their times in seconds since 1970.
+        rows: as :meth:`hub_agent.noc.chart.Chart.newest` gives them. What comes from a device's memory, or is of a
+            quality that no limit is judged on, is passed over.
     """
     found: dict[Parameter, Observed] = {}
+    undated: set[Parameter] = set()
     for received_ms, quality, stored, text in rows:
-        if received_ms is None or stored or quality & int(UNUSABLE):
+        if stored or quality & int(UNUSABLE):
             continue
         for code, unit, value, *_ in json.loads(text, parse_float=Decimal, parse_int=Decimal):
             wanted = _INPUTS.get(Code(int(code)))
             if wanted is None or value is None:
                 continue
             parameter, of_score = wanted
-            if parameter not in found or found[parameter].at_s < received_ms / 1000:
+            if received_ms is None:
+                undated.add(parameter)
+            elif parameter not in found or found[parameter].at_s < received_ms / 1000:
                 found[parameter] = Observed(convert(value, unit, of_score), received_ms / 1000)
-    return found
+    return Found(found, frozenset(undated - found.keys()))
 
 
 def ask(
@@ -87,16 +99,18 @@ def ask(
     with Store(path) as store, store.look():
         if hub not in {seen.name for seen in store.hubs.seen()}:
             raise ConfigError(f"{hub} is not registered", hint="`hub-noc hub list` shows those that are")
-        inputs = observed(store.chart.newest(hub, round((now_s - LOOK_BACK_S) * 1000)))
+        inputs, undated = observed(store.chart.newest(hub, round((now_s - LOOK_BACK_S) * 1000)))
     if consciousness is not None:
         inputs[Parameter.CONSCIOUSNESS] = Observed(consciousness, now_s)
     if oxygen is not None:
         inputs[Parameter.OXYGEN] = Observed(oxygen, now_s)
-    return answer(score(inputs, at_s=now_s, window_s=window_s, scale=scale), inputs, now_s)
+    return answer(score(inputs, at_s=now_s, window_s=window_s, scale=scale), inputs, undated, now_s)
 
 
-def answer(scored: News2, inputs: Mapping[Parameter, Observed], at_s: float) -> dict[str, Any]:
-    """Spell a score for programs."""
+def answer(
+    scored: News2, inputs: Mapping[Parameter, Observed], undated: Collection[Parameter], at_s: float
+) -> dict[str, Any]:
+    """Spell a score for programs: each input that it lacks is ``missing``, ``stale`` or ``undated``."""
     return {
         "total": scored.total,
         "risk": scored.risk,
@@ -109,8 +123,9 @@ def answer(scored: News2, inputs: Mapping[Parameter, Observed], at_s: float) -> 
             }
             for one, said in inputs.items()
         },
-        "missing": list(scored.missing),
+        "missing": [one for one in scored.missing if one not in undated],
         "stale": list(scored.stale),
+        "undated": [one for one in scored.missing if one in undated],
     }
 
 
@@ -118,6 +133,7 @@ def lines(hub: str, said: Mapping[str, Any]) -> Iterator[str]:
     """Spell the same for people."""
     if said["total"] is None:
         reasons = [f"{name} is missing" for name in said["missing"]] + [f"{name} is too old" for name in said["stale"]]
+        reasons += [f"{name} has no time, for the hub's clock was not set" for name in said["undated"]]
         yield f"{hub}: no NEWS2: {', '.join(reasons)}"
     else:
         yield f"{hub}: NEWS2 {said['total']}, clinical risk {said['risk']}"

@@ -38,12 +38,12 @@ class HubView(NamedTuple):
 
     Attributes:
         hub: its id; empty for the NOC's own collector.
-        state: ``online``, ``offline``, ``silent`` or ``never`` (heard of).
+        state: ``online``, ``offline``, ``silent``, ``never`` (heard of), or ``stranger`` (not registered).
         beat_age_s: since the newest heartbeat.
         latency_p99_s: from reading to confirmation, the worst class that the promise is about.
         waiting: batches that wait at the hub.
         oldest_s: how long the oldest of them has waited, of the classes that the promise is about.
-        devices: (those that deliver, all).
+        devices: (those that are connected, all).
         alarms: alarms at the patient, as the hub counts them.
         conditions: technical alarms of this end, sorted.
     """

@@ -157,7 +157,7 @@ class Intake:
         journal = journal or self._store.chart.add_journal(hub.id, header.journal)
         if self._store.chart.epoch(journal, header.epoch) is None:
             self._store.chart.add_pending(journal, header.epoch, name, payload, bounded=bounded)
-            outcome.word(hub, header.journal).wanted.add(header.epoch)
+            outcome.word(hub).wanted.add(header.epoch)
             return
         self._open(hub, journal, batch, name, noc_ms, outcome)
 
@@ -172,7 +172,7 @@ class Intake:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a hub signed, it stops nobody's messages
             code = error.code if isinstance(error, UnusableError) else BAD_BODY
-            outcome.word(hub, header.journal).refused[header.seq] = code
+            outcome.word(hub).refused[header.epoch, header.seq] = code
             self._fault(Fault(hub.name, code, header.journal, header.seq), noc_ms, outcome)
             return
         events = [event for _, event in rows.events]
@@ -218,11 +218,14 @@ class Intake:
             self._depth -= 1
 
     def _confirm(self, hub: Hub, journal: Journal, batch: Batch, outcome: Outcome) -> None:
-        """Confirm a charted batch: with its whole range, so that a lost confirmation is made good by the next."""
+        """Confirm a charted batch, with all below it that leaves no hole: a lost confirmation is made good by the next.
+
+        Nothing above it: if its hub was set back in time, it has put other content under those numbers meanwhile.
+        """
         header = batch.header
-        word = outcome.word(hub, header.journal)
-        exact = header.seq, header.seq
-        word.confirmed.add(exact if journal.forked else self._store.chart.range_of(journal, header.seq))
+        word = outcome.word(hub)
+        first = header.seq if journal.forked else self._store.chart.first_of(journal, header.seq)
+        word.confirmed.add((header.epoch, first, header.seq))
         word.urgent = word.urgent or header.cls is ReadingClass.ALARM
 
     # --- health -------------------------------------------------------------------------------------------------------

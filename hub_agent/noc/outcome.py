@@ -11,18 +11,18 @@ from hub_agent.noc.lines import Charted, Fault
 
 @dataclass(slots=True)
 class Word:
-    """What one journal's hub must be told.
+    """What one hub must be told.
 
     Attributes:
-        confirmed: ranges of charted numbers.
+        confirmed: ranges (epoch of the last, first, last) of charted numbers.
         wanted: epochs whose record is not here.
-        refused: number → code.
+        refused: (epoch, number) → code.
         urgent: whether an alarm is among what is confirmed.
     """
 
-    confirmed: set[tuple[int, int]] = field(default_factory=set)
+    confirmed: set[tuple[bytes, int, int]] = field(default_factory=set)
     wanted: set[bytes] = field(default_factory=set)
-    refused: dict[int, str] = field(default_factory=dict)
+    refused: dict[tuple[bytes, int], str] = field(default_factory=dict)
     urgent: bool = False
 
 
@@ -31,19 +31,19 @@ class Outcome:
     """What came of some messages, all of it durable.
 
     Attributes:
-        words: (hub, journal) → what to tell.
+        words: hub → what to tell it.
         charted: the new items, in the order of charting.
         faults: the new faults.
     """
 
-    words: dict[tuple[str, bytes], Word] = field(default_factory=dict)
+    words: dict[str, Word] = field(default_factory=dict)
     charted: list[Charted] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     def add(self, later: "Outcome") -> None:
         """Add what came of the next message."""
-        for place, word in later.words.items():
-            known = self.words.setdefault(place, Word())
+        for hub, word in later.words.items():
+            known = self.words.setdefault(hub, Word())
             known.confirmed |= word.confirmed
             known.wanted |= word.wanted
             known.refused |= word.refused
@@ -51,6 +51,6 @@ class Outcome:
         self.charted += later.charted
         self.faults += later.faults
 
-    def word(self, hub: Hub, journal: bytes) -> Word:
-        """Give the word for a journal, beginning it where there is none."""
-        return self.words.setdefault((hub.name, journal), Word())
+    def word(self, hub: Hub) -> Word:
+        """Give the word for a hub, beginning it where there is none."""
+        return self.words.setdefault(hub.name, Word())

@@ -27,9 +27,9 @@ from hub_agent.outbox.failures import named
 from hub_agent.outbox.hand import Hand
 from hub_agent.outbox.quota import Limits
 from hub_agent.outbox.recent import Kept, Recent
-from hub_agent.outbox.rows import Committed, Row, Tally, class_of, seq_of
+from hub_agent.outbox.rows import Committed, Row, Tally, Written, class_of, seq_of
 from hub_agent.outbox.store import Store
-from hub_agent.outbox.writer import Confirmed, Writer, Written
+from hub_agent.outbox.writer import Confirmed, Writer
 from hub_agent.seal import Sealer
 
 __all__ = ["UNBOUNDED", "Committed", "Outbox"]
@@ -203,7 +203,12 @@ class Outbox:
 
     def epoch_record(self, epoch_id: bytes) -> bytes | None:
         """Give the record of an epoch that still has batches here; None when it is unknown."""
-        return self._writer.records.get(epoch_id)
+        return self._writer.epochs.record(epoch_id)
+
+    def span(self, epoch_id: bytes) -> range:
+        """Give the numbers that were sealed under an epoch that still has batches here; none when it is unknown."""
+        last_seq = self.last_seq  # first: the writer's thread adds an epoch before the first number under it
+        return self._writer.epochs.span(epoch_id, last_seq)
 
     def confirm(self, first: int, last: int, flown: Iterable[Committed]) -> None:
         """Note that the NOC has a range of batches; they go with the next commit, or with :meth:`settle`.
@@ -221,12 +226,7 @@ class Outbox:
     async def settle(self) -> None:
         """Delete what is confirmed, forget spent epochs and old names; StorageError: it is all still there."""
         await self.commit({})
-        await self.run(self._tidy)
-
-    def _tidy(self, store: Store) -> None:
-        store.drop_spent_epochs()
-        store.prune_seen(_KEEP_NAMES)
-        self._writer.records = {epoch_id: record for _, epoch_id, record in store.epochs()}
+        await self.run(lambda _store: self._writer.tidy(_KEEP_NAMES))
 
     async def after(self, cls: ReadingClass, key: int, limit: int) -> list[Row]:
         """Read up to ``limit`` waiting batches of a class behind ``key``, oldest first.

@@ -85,6 +85,21 @@ class Change:
     state: Sequence[tuple[str, bytes]] = field(default_factory=tuple)
 
 
+@dataclass(slots=True)
+class Written:
+    """What is durable now.
+
+    Attributes:
+        committed: new batches, gap records first.
+        deleted: confirmed rows that went.
+        removed: rows that were shed or rewritten.
+    """
+
+    committed: list[Committed] = field(default_factory=list)
+    deleted: list[Gone] = field(default_factory=list)
+    removed: list[Gone] = field(default_factory=list)
+
+
 class Tally(NamedTuple):
     """How much waits in one class."""
 

@@ -6,19 +6,20 @@ Never: knows what was sent or confirmed; its caller, the outbox, does.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from hub_agent import envelope, wire
 from hub_agent.clock import Clock
 from hub_agent.envelope import COVERS_MAX, Ranges, digest, merged, parse_batch
-from hub_agent.errors import FullError, SealError
+from hub_agent.errors import FullError, SealError, StorageError
 from hub_agent.gaps import instant
 from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.outbox import ballast, quota
 from hub_agent.outbox.box import LocalBox
+from hub_agent.outbox.epochs import Begins, Epochs
 from hub_agent.outbox.recent import Kept
-from hub_agent.outbox.rows import Change, Committed, Gone, Row, class_of, key_of, seq_of
+from hub_agent.outbox.rows import Change, Committed, Gone, Row, Written, class_of, key_of, seq_of
 from hub_agent.outbox.store import Store
 from hub_agent.outbox.timeline import Timeline
 from hub_agent.seal import BATCHES_PER_EPOCH, Epoch, Sealer
@@ -40,30 +41,15 @@ class Piece(NamedTuple):
     covers: Ranges = ()
 
 
-@dataclass(slots=True)
-class Written:
-    """What is durable now.
-
-    Attributes:
-        committed: new batches, gap records first.
-        deleted: confirmed rows that went.
-        removed: rows that were shed or rewritten.
-    """
-
-    committed: list[Committed] = field(default_factory=list)
-    deleted: list[Gone] = field(default_factory=list)
-    removed: list[Gone] = field(default_factory=list)
-
-
 class Writer:
-    """The hand that writes.
+    """Commits, rewrites and sheds batches in one open file.
 
     Args:
         store: the open file.
         sealer: of its journal.
         box: protects local state on the card.
         clock: for the age of an epoch, and stamps of gap records.
-        limits: how much room there may be taken.
+        limits: how much room may be taken.
     """
 
     def __init__(self, store: Store, sealer: Sealer, box: LocalBox, clock: Clock, limits: quota.Limits) -> None:
@@ -78,7 +64,7 @@ class Writer:
         self._epoch_first = 0
         self._epoch_since_s = 0.0
         self.link = store.last_link
-        self.records = {epoch_id: record for _, epoch_id, record in store.epochs()}
+        self.epochs = Epochs(store.epochs())
         self.plan = self._measure()
 
     # --- writing ------------------------------------------------------------------------------------------------------
@@ -139,19 +125,25 @@ class Writer:
             received = () if covers else tuple(item.stamp.monotonic_ns for item in items)
             fresh.append(Committed(key_of(cls, seq), len(items), sealed, received, 1 + envelope.count(covers)))
         change.rows, change.epochs = [Row(one.key, one.items, one.envelope, one.numbers) for one in fresh], begins
-        done.deleted += self._store.apply(change)
+        before = self.epochs
+        if begins:
+            self.epochs = before.followed_by(begins)  # before there is a number that could pass for the old epoch's
+        try:
+            done.deleted += self._store.apply(change)
+        except StorageError:
+            self.epochs = before
+            raise
         self.link = link
         if begins:
             self._epoch, self._epoch_first = epoch, begins[0][0]
             self._epoch_since_s = self._clock.monotonic_s()
-            self.records[epoch.id] = epoch.record
         for batch, (cls, items, _) in zip(fresh, pieces, strict=True):
             devices = {item.device for item in items if isinstance(item, ReceivedReading)}
             self._timeline.add(cls, seq_of(batch.key), items[0].stamp, devices)
         done.committed += fresh
         return done
 
-    def _current_epoch(self) -> tuple[Epoch, list[tuple[int, bytes, bytes]]]:
+    def _current_epoch(self) -> tuple[Epoch, list[Begins]]:
         """Give the epoch to seal under; a new one at a start, after a day, or after 2^20 batches."""
         fresh = (
             self._epoch is not None
@@ -162,6 +154,12 @@ class Writer:
             return self._epoch, []
         epoch = self._sealer.open_epoch(self._clock.stamp().wall_ns)
         return epoch, [(self._store.last_seq + 1, epoch.id, epoch.record)]
+
+    def tidy(self, names: int) -> None:
+        """Forget spent epochs, and all but the newest ``names`` names of records."""
+        self._store.drop_spent_epochs()
+        self._store.prune_seen(names)
+        self.epochs = Epochs(self._store.epochs())
 
     # --- room ---------------------------------------------------------------------------------------------------------
 

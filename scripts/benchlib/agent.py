@@ -16,7 +16,6 @@ from hub_agent.devices.link import Connection, Connector
 from hub_agent.driver import Chunk, Driver
 from hub_agent.model import ReadingClass
 from hub_agent.parts import Agent
-from hub_agent.registry import load_drivers
 from scripts.benchlib.site import CLOCK
 
 
@@ -86,7 +85,7 @@ class FedWays:
 @asynccontextmanager
 async def hub(config: Config, ways: FedWays | None = None) -> AsyncIterator[Agent]:
     """Run a hub while the context is open."""
-    async with running(config, load_drivers(), (ways or FedWays()).open, clock=CLOCK) as agent:
+    async with running(config, (ways or FedWays()).open, clock=CLOCK) as agent:
         yield agent
 
 

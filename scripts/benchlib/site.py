@@ -28,7 +28,6 @@ from hub_agent.noc.store import Store
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import Outbox
 from hub_agent.outbox.store import Store as OutboxStore
-from hub_agent.registry import load_drivers
 from tests.broker import NOC, Broker
 
 CLOCK: Final = SystemClock(synced=lambda: True)
@@ -181,7 +180,7 @@ async def site(here: Path, hubs: Sequence[str] = (HUB,), *, tls: bool = True) ->
 def open_outbox(config: Config) -> Outbox:
     """Open a hub's outbox as the agent does; nobody else is at work there."""
     config.hub.state_dir.mkdir(mode=0o700, exist_ok=True)
-    return Builder(config, load_drivers(), CLOCK).outbox()
+    return Builder(config, CLOCK).outbox()
 
 
 def bare_outbox(path: Path) -> Outbox:

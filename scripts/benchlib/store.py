@@ -14,9 +14,9 @@ from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.limits import Limit, Priority
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.intake import Intake
 from hub_agent.model import Reading, ReadingClass, Stamp
 from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2

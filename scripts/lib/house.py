@@ -18,7 +18,7 @@ from typing import Final
 MODULE_LINES: Final = 300
 FUNCTION_LINES: Final = 50
 LARGER: Final[Mapping[str, str]] = {
-    "hub_agent/alarms/watch.py": "the one owner of alarm state; what can be told alone is in register, state and off",
+    "hub_agent/alarms/book.py": "the one owner of alarm state; what can be told alone is in register, state and off",
     "hub_agent/wire.py": "the layout of a body in both directions, to be read beside docs/wire.md",
     "hub_agent/driver.py": "the whole plugin contract, to be read in one sitting by driver authors",
 }

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from hub_agent.alarms.annunciator import Annunciator, Shown, Signal
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.limits import Limit, Priority
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.model import ClockState, Measurement, Reading, ReadingClass, ReceivedReading, Stamp
 from hub_agent.nomenclature import SPO2
 

@@ -1,5 +1,6 @@
 """What the worth of readings means: inhibition, and technical alarms in its place."""
 
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -8,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub_agent.alarms.alarm import AlarmEvent
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.device_watch import Cadence, DeviceWatch
 from hub_agent.alarms.limits import Limit, Priority
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.model import (
     UNUSABLE,
     Absent,
@@ -23,7 +24,15 @@ from hub_agent.model import (
     ReceivedReading,
     Stamp,
 )
-from hub_agent.nomenclature import BATTERY, PULSE_RATE_OXIMETER, SPO2, TEMPERATURE_EAR
+from hub_agent.nomenclature import (
+    BATTERY,
+    GLUCOSE_CAPILLARY_PLASMA,
+    GLUCOSE_UNDETERMINED_WHOLE_BLOOD,
+    HBA1C,
+    PULSE_RATE_OXIMETER,
+    SPO2,
+    TEMPERATURE_EAR,
+)
 
 S = 10**9
 LOW = Limit(SPO2, "%", Decimal(90), None, priority=Priority.HIGH)
@@ -79,6 +88,31 @@ def test_a_number_that_is_none_or_in_a_foreign_unit_is_not_judged() -> None:
     assert brief(one.tick(at(11))) == [("unusable", "on")]
 
 
+def beyond(second: float, why: Absent, quality: Quality = Quality.OUT_OF_RANGE) -> ReceivedReading:
+    measurement = Measurement(GLUCOSE_CAPILLARY_PLASMA, "mg/dL", None, why)
+    return ReceivedReading("oximeter", Reading(ReadingClass.EPISODIC, (measurement,), quality), at(second))
+
+
+def test_what_is_beyond_the_device_s_range_is_beyond_every_limit() -> None:
+    """A meter's HI has no number, and is the worst of all: an alarm of the patient, not of the equipment."""
+    one = book(Limit(GLUCOSE_CAPILLARY_PLASMA, "mmol/L", Decimal(4), Decimal(20)))
+    (high,) = one.reading(beyond(1, Absent.POSITIVE_INFINITY))
+    assert (high.condition, high.value, high.limit) == ("limit_high", None, Decimal(20))
+    assert one.reading(beyond(2, Absent.POSITIVE_INFINITY)) == ()
+    again = AlarmBook([*one.limits], {"oximeter": Cadence(1.0, 15.0)}, at(3))
+    assert again.restore(json.loads(json.dumps(one.snapshot())), at(3)) == ()
+    low = again.reading(beyond(4, Absent.NEGATIVE_INFINITY))
+    assert brief(low) == [("limit_high", "off"), ("limit_low", "on")]
+    assert brief(again.reading(beyond(5, Absent.NOT_A_NUMBER))) == []
+    assert brief(again.tick(at(15.5))) == [("unusable", "on")]
+
+
+def test_what_the_device_itself_does_not_believe_is_beyond_no_limit() -> None:
+    one = book(Limit(GLUCOSE_CAPILLARY_PLASMA, "mg/dL", Decimal(70), None))
+    assert one.reading(beyond(1, Absent.NEGATIVE_INFINITY, Quality.INVALID)) == ()
+    assert brief(one.tick(at(11))) == [("unusable", "on")]
+
+
 def test_an_alarm_that_is_on_stays_while_its_value_cannot_be_judged() -> None:
     one = book()
     one.reading(spo2(1, "80"))
@@ -113,6 +147,43 @@ def test_a_sensor_that_is_off_is_not_back_on_because_another_reading_is_unusable
     assert brief(one.tick(at(11))) == [("sensor_off", "on")]
     assert brief(one.tick(at(12))) == [("unusable", "on")]
     assert brief(one.reading(spo2(13, "97"))) == [("sensor_off", "off")]
+
+
+def episode(second: float, *codes: Code, quality: Quality = Quality.GOOD, value: str | None = "100") -> ReceivedReading:
+    number = None if value is None else Decimal(value)
+    absent = Absent.ERROR if value is None else None
+    measurements = tuple(Measurement(code, "mg/dL", number, absent) for code in codes)
+    return ReceivedReading("oximeter", Reading(ReadingClass.EPISODIC, measurements, quality), at(second))
+
+
+def test_a_good_measurement_made_again_ends_the_trouble_of_the_one_that_failed() -> None:
+    """A meter that failed did not say what it would have measured, nor what the patient noted beside it."""
+    one = AlarmBook([Limit(GLUCOSE_CAPILLARY_PLASMA, "mg/dL", Decimal(70), None)], {"oximeter": Cadence(None)}, at(0))
+    failed = episode(1, GLUCOSE_UNDETERMINED_WHOLE_BLOOD, HBA1C, quality=Quality.INVALID, value=None)
+    one.reading(failed)
+    assert brief(one.tick(at(11))) == [("unusable", "on")]
+    assert brief(one.reading(episode(60, GLUCOSE_CAPILLARY_PLASMA))) == [("unusable", "off")]
+    one.reading(episode(61, GLUCOSE_CAPILLARY_PLASMA, value=None))  # of a limited quantity
+    assert brief(one.tick(at(71))) == [("unusable", "on")]
+    assert brief(one.reading(episode(72, GLUCOSE_CAPILLARY_PLASMA))) == [("unusable", "off")]
+
+
+def test_a_good_measurement_says_nothing_about_a_stream_that_is_off() -> None:
+    one = book()
+    one.reading(spo2(1, None, quality=Quality.SENSOR_OFF))
+    one.reading(episode(5, GLUCOSE_CAPILLARY_PLASMA))
+    assert brief(one.tick(at(11))) == [("sensor_off", "on")]
+    one.reading(episode(12, GLUCOSE_CAPILLARY_PLASMA, quality=Quality.INVALID, value=None))
+    assert brief(one.reading(spo2(13, "97"))) == [("sensor_off", "off")]
+    assert brief(one.tick(at(22))) == [("unusable", "on")]
+
+
+def test_a_battery_s_level_is_no_word_about_a_sensor_that_is_off() -> None:
+    one = book()
+    one.reading(ReceivedReading("oximeter", Reading(ReadingClass.CONTINUOUS, (), Quality.SENSOR_OFF), at(1)))
+    one.reading(spo2(2, "80", code=BATTERY))
+    assert brief(one.tick(at(11))) == [("sensor_off", "on")]
+    assert one.reading(spo2(12, "80", code=BATTERY)) == ()
 
 
 def test_a_low_battery_by_flag_and_by_level() -> None:

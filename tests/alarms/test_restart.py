@@ -7,10 +7,11 @@ from decimal import Decimal
 import pytest
 
 from hub_agent.alarms.alarm import AlarmEvent
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.limits import Limit, Priority
 from hub_agent.alarms.register import Events
-from hub_agent.alarms.watch import AlarmBook
+from hub_agent.alarms.technical import TOLD_ANEW
 from hub_agent.errors import StorageError
 from hub_agent.model import Absent, ClockState, Measurement, Quality, Reading, ReadingClass, ReceivedReading, Stamp
 from hub_agent.nomenclature import SPO2
@@ -83,6 +84,24 @@ def test_after_a_restart_alarms_of_what_is_gone_end_with_an_event() -> None:
     assert [len(each.alarms()) for each in (without_limit, without_device)] == [1, 0]
 
 
+@pytest.mark.parametrize("code", sorted(TOLD_ANEW))
+def test_what_is_told_anew_in_each_life_ends_with_the_life_it_was_of(code: str) -> None:
+    """Else it never ended, and once acknowledged kept the next one of its kind from sounding."""
+    one = AlarmBook((LOW,), {}, at(0))
+    (alarm, *_) = one.technical(code, "", at(1), active=True) or one.tick(at(20))
+    one.acknowledge(alarm.alarm_id, at(21))
+    other, events = reborn(one, at(22), devices={})
+    assert brief(events) == [(code, "off")]
+    assert brief(other.technical(code, "", at(23), active=True) or other.tick(at(60))) == [(code, "on")]
+
+
+def test_the_delay_of_what_is_told_anew_ends_with_the_life_too() -> None:
+    one = AlarmBook((LOW,), {}, at(0))
+    assert one.technical("no_subscribers", "", at(1), active=True) == ()
+    other, _ = reborn(one, at(2), devices={})
+    assert other.tick(at(60)) == ()
+
+
 def test_after_a_restart_silence_and_trouble_end_as_they_would_have() -> None:
     one = book()
     one.reading(spo2(1, None, quality=Quality.SENSOR_OFF))
@@ -112,16 +131,24 @@ def test_stored_limits_outside_the_bounds_are_refused() -> None:
         book().restore(plain, at(2))
 
 
-def test_in_another_boot_escalation_and_pause_still_have_the_time_they_had_to_go() -> None:
+def test_a_pause_of_the_sound_outlives_a_restart_and_no_reboot() -> None:
+    """Each reboot would begin it anew, for nobody knows how much of it was over."""
     one = book()
     one.reading(spo2(1, "80"))
-    one.pause_audio(10, at(2))
-    other, _ = reborn(one, at(5000, "cd"))
-    assert other.audible() == ()
-    other.reading(ReceivedReading("oximeter", spo2(0, "80").reading, at(5000, "cd")))
-    assert other.next_due() == 5010 * S
-    other.tick(at(5010, "cd"))
+    one.pause_audio(900, at(2))
+    same, _ = reborn(one, at(800))
+    assert same.audible() == ()
+    same.tick(at(902))
+    assert [alarm.condition.code for alarm in same.audible() if alarm.condition.measure] == ["limit_low"]
+    other, _ = reborn(one, at(5, "cd"))
     assert [alarm.condition.code for alarm in other.audible()] == ["limit_low"]
+
+
+def test_in_another_boot_an_escalation_still_has_the_time_it_had_to_go() -> None:
+    one = book()
+    one.reading(spo2(1, "80"))
+    one.technical("clock_unsynced", "", at(2), active=True)
+    other, _ = reborn(one, at(5000, "cd"))
     other.reading(ReceivedReading("oximeter", spo2(0, "80").reading, at(5020, "cd")))
     assert other.tick(at(5028.999, "cd")) == ()
     (event,) = other.tick(at(5029, "cd"))

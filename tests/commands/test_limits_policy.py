@@ -1,13 +1,18 @@
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub_agent.alarms.limits import Limit
+from hub_agent.alarms.limits import Priority as ConditionPriority
 from hub_agent.commands import limits_policy
 from hub_agent.commands.claims import LimitSetting, LimitsOff, LimitsOn, LimitsSet, NoArgs
+from hub_agent.commands.limit_setting import setting_of
 from hub_agent.commands.refusal import Refusal
 from hub_agent.errors import CommandError
+from hub_agent.nomenclature import GLUCOSE_CAPILLARY_PLASMA
 
 SPO2 = "MDC_PULS_OXIM_SAT_O2"
 HEART = "MDC_ECG_HEART_RATE"
@@ -30,6 +35,24 @@ def limit(**changes: object) -> LimitSetting:
 
 def document(*limits: LimitSetting, revision: int = 2) -> LimitsSet:
     return LimitsSet(revision=revision, limits=limits)
+
+
+@pytest.mark.parametrize(
+    ("unit", "low", "delay_s", "after", "later_s", "two"),
+    [
+        ("mmol/L", "4", 0, "73", 0, False),  # 4 mmol/L are 72.06 mg/dL
+        ("mmol/L", "4", 0, "72", 0, True),
+        ("mg/dL", "72", 9.6, "72", 9, False),
+        ("mg/dL", "72", 9.6, "72", 10, True),
+    ],
+)
+def test_a_limit_of_the_file_is_compared_in_the_unit_and_to_the_second_of_commands(
+    unit: str, low: str, delay_s: float, after: str, later_s: int, *, two: bool
+) -> None:
+    made = Limit(GLUCOSE_CAPILLARY_PLASMA, unit, Decimal(low), None, delay_s=delay_s, priority=ConditionPriority.HIGH)
+    mine = setting_of(made)
+    changed = mine.model_copy(update={"low": Decimal(after), "delay_s": later_s})
+    assert limits_policy.needs_two(document(changed), [mine]) is two
 
 
 @pytest.mark.parametrize(

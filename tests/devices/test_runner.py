@@ -1,6 +1,7 @@
 """The runner: a session's actions in order, and a driver's faults kept to its own device."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -310,13 +311,17 @@ async def test_rejected_frames_are_all_counted_and_a_few_of_them_kept_cut_short(
 @virtual_time
 async def test_the_state_says_what_is_known_of_the_link() -> None:
     battery = Reading(ReadingClass.EPISODIC, (Measurement(BATTERY, "%", Decimal(34)),))
-    bench = _bench(lambda _chunk: [Emit(battery)])
+    said = iter((battery, _READING))
+    bench = _bench(lambda _chunk: [Emit(next(said))])
     async with bench.running():
         bench.device.say()
         await settle()
         state = bench.runner.state
         assert (state.state, state.readings, state.connections) == ("connected", 1, 1)
         assert (state.battery_percent, state.rssi_dbm) == (34, -60)
+        assert state.last_reading_s is None  # a battery's level does not tell that it measures
+        bench.device.say()
+        await settle()
         assert state.last_reading_s == bench.clock.monotonic_s()
 
 
@@ -355,6 +360,14 @@ def _raises(_chunk: Chunk) -> Iterable[Action]:
     raise ZeroDivisionError("value 83")
 
 
+def _exits(_chunk: Chunk) -> Iterable[Action]:
+    sys.exit("value 83")
+
+
+def _cancels(_chunk: Chunk) -> Iterable[Action]:
+    raise asyncio.CancelledError
+
+
 def _raises_half_way(_chunk: Chunk) -> Iterator[Action]:
     yield Emit(_READING)
     raise ValueError("value 83")
@@ -380,7 +393,7 @@ def _nan(_chunk: Chunk) -> Sequence[Action]:
     return [Emit(spo2("NaN")._replace(measurements=(Measurement(SPO2, "%", Decimal("NaN")),)))]
 
 
-_FAULTS = [_raises, _raises_half_way, _endless, _none, _alarm, _undeclared, _nan]
+_FAULTS = [_raises, _exits, _cancels, _raises_half_way, _endless, _none, _alarm, _undeclared, _nan]
 
 
 @pytest.mark.parametrize("fault", _FAULTS)

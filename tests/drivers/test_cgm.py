@@ -7,7 +7,7 @@ import pytest
 
 from hub_agent import nomenclature as mdc
 from hub_agent.driver import Action, Chunk, Emit, Moment, Read, Rejected, Session, Wait, Warn, Write
-from hub_agent.model import Absent, DeviceTime, Measurement, Quality, Reading, ReadingClass
+from hub_agent.model import UNUSABLE, Absent, DeviceTime, Measurement, Quality, Reading, ReadingClass
 from hub_drivers.cgm.control import CONTROL_POINT, decode, encode, fields
 from hub_drivers.cgm.driver import DRIVER, FEATURE, MEASUREMENT, SESSION_START
 from hub_drivers.codec.checksum import crc16_mcrf4xx
@@ -67,6 +67,16 @@ def test_one_bad_record_spoils_its_value_only() -> None:
 def test_no_number_is_absent(word: str, absent: Absent) -> None:
     (reading,) = _readings(_feed(DRIVER.session({}), MEASUREMENT, f"0600{word}0500"))
     assert reading.measurements[0].absent is absent
+
+
+@pytest.mark.parametrize("bit", range(24))
+def test_what_the_sensor_calls_no_result_is_never_judged(bit: int) -> None:
+    """CGM Service 1.0.2, section 3.1: a wrong sensor, a fault, too hot or cold "for valid test/result"."""
+    record = "09e078000500" + (1 << bit).to_bytes(3, "little").hex()
+    (reading,) = _readings(_feed(DRIVER.session({}), MEASUREMENT, record))
+    unusable = bool(reading.quality & UNUSABLE)
+    assert unusable is (bit in {2, 3, 5, 12, 13})
+    assert (reading.measurements[0].value is None) is (bit in {2, 12, 13})
 
 
 def test_time_is_the_session_s_start_and_the_offset() -> None:

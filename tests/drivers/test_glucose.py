@@ -8,7 +8,7 @@ import pytest
 from hub_agent import nomenclature as mdc
 from hub_agent.driver import Action, Chunk, Emit, Finished, Moment, Rejected, Session, Wait, Warn, Write
 from hub_agent.errors import DriverError
-from hub_agent.model import Absent, DeviceTime, Measurement, Quality, Reading
+from hub_agent.model import UNUSABLE, Absent, DeviceTime, Measurement, Quality, Reading
 from hub_drivers.glucose.context import decode as decode_context
 from hub_drivers.glucose.context import fields as context_fields
 from hub_drivers.glucose.context import measurements
@@ -82,10 +82,21 @@ def test_a_record_without_concentration_is_kept() -> None:
     assert reading.record == 9
 
 
-def test_a_wrong_strip_makes_the_value_none() -> None:
-    reading = _read("0a0100" + TIME + "78b0111000")
-    assert reading.measurements[0].absent is Absent.ERROR
-    assert Quality.INVALID in reading.quality
+_FAULTS = {1: Quality.SENSOR_FAULT, 10: Quality.SENSOR_FAULT}
+_NO_RESULT = (2, 3, 4, 7, 8, 9)
+
+
+@pytest.mark.parametrize("word", ["78b0", "dc37", "ff07", "0000"])  # 120 mg/dL, absurd, NaN, zero
+@pytest.mark.parametrize("bit", range(16))
+def test_what_the_meter_calls_no_result_is_never_judged(bit: int, word: str) -> None:
+    """Glucose Service 1.0.1, section 3.1: too little blood, a wrong strip, too hot or cold "for valid test/result"."""
+    reading = _read("0a0100" + TIME + word + "11" + (1 << bit).to_bytes(2, "little").hex())
+    judged = not reading.quality & UNUSABLE and reading.measurements[0].value is not None
+    assert judged is (word == "78b0" and bit not in {*_FAULTS, *_NO_RESULT})
+    assert _FAULTS.get(bit, Quality.GOOD) in reading.quality
+    if bit in _NO_RESULT:
+        assert reading.measurements[0].value is None
+        assert Quality.INVALID in reading.quality
 
 
 def test_a_context_joins_its_measurement() -> None:
@@ -141,9 +152,17 @@ def test_notes_in_other_words() -> None:
     ]
 
 
-def test_fields_say_the_medication_s_unit() -> None:
-    assert context_fields(decode_context(bytes.fromhex("3007000414d0")))["medication"] == [4, Decimal("0.020"), "L"]
-    assert context_fields(decode_context(bytes.fromhex("1007000414a0")))["medication"] == [4, Decimal("0.000020"), "kg"]
+@pytest.mark.parametrize(
+    ("data", "field", "pair"),
+    [
+        ("0107000332d0", "carbohydrate", [3, Decimal("0.050")]),
+        ("080700580232", "exercise", [600, 50]),
+        ("1007000414a0", "medication", [4, Decimal("0.000020")]),
+        ("3007000414d0", "medication", [4, Decimal("0.020")]),
+    ],
+)
+def test_fields_give_pairs_as_on_the_wire(data: str, field: str, pair: list[object]) -> None:
+    assert context_fields(decode_context(bytes.fromhex(data)))[field] == pair
 
 
 def test_records_are_asked_for_from_where_the_hub_is() -> None:

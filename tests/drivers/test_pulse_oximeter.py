@@ -8,7 +8,7 @@ import pytest
 from hub_agent import nomenclature as mdc
 from hub_agent.driver import Action, Chunk, Emit, Moment, Rejected, Session, Wait, Warn, Write
 from hub_agent.model import Absent, DeviceTime, Measurement, Quality, Reading, ReadingClass
-from hub_drivers.pulse_oximeter.driver import CONTINUOUS, DRIVER, FEATURES, SPOT_CHECK
+from hub_drivers.pulse_oximeter.driver import CONTINUOUS, DRIVER, FEATURES, FORMATS, SPOT_CHECK
 from hub_drivers.record_access.frame import CONTROL_POINT
 
 NOW = Moment(0.0, None)
@@ -162,3 +162,19 @@ def test_a_device_that_falls_silent_is_aborted() -> None:
 def test_a_count_is_no_answer_to_a_report() -> None:
     (action,) = _feed(_with_memory(), CONTROL_POINT, "050001")
     assert isinstance(action, Rejected)
+
+
+@pytest.mark.parametrize(
+    ("data", "fields"),
+    [
+        ("2400", {"features": 0x24}),
+        ("2500e000", {"features": 0x25, "measurement_status_support": 0xE0}),
+        ("2600200100", {"features": 0x26, "device_sensor_status_support": 0x120}),
+        (
+            "270000e0200100",
+            {"features": 0x27, "measurement_status_support": 0xE000, "device_sensor_status_support": 0x120},
+        ),
+    ],
+)
+def test_features_have_a_mask_where_they_announce_one(data: str, fields: dict[str, int]) -> None:
+    assert FORMATS["ble.2a60"](bytes.fromhex(data)) == fields

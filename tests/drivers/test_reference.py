@@ -84,8 +84,7 @@ def _context(left: _Octets) -> _Fields:
         both = left.unsigned()
         fields |= {"tester": both % 16, "health": both // 16}
     fields["exercise"] = [left.unsigned(2), left.unsigned()] if flags & 0x08 else None
-    unit = "L" if flags & 0x20 else "kg"
-    fields["medication"] = [left.unsigned(), left.short_float(), unit] if flags & 0x10 else None
+    fields["medication"] = [left.unsigned(), left.short_float()] if flags & 0x10 else None
     fields["hba1c_percent"] = left.short_float() if flags & 0x40 else None
     return fields
 

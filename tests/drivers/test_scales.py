@@ -82,6 +82,12 @@ def test_zeros_are_absent_and_the_composition_incomplete() -> None:
     assert reading.quality is Quality.INCOMPLETE
 
 
+def test_a_failed_share_is_a_failed_measurement() -> None:
+    failed = _read(COMPOSITION, "0800ffff9623")
+    assert failed.quality is Quality.INVALID
+    assert [each.absent for each in failed.measurements] == [Absent.ERROR, Absent.ERROR]
+
+
 def test_an_impossible_share_is_quarantined() -> None:
     assert Quality.IMPLAUSIBLE in _read(COMPOSITION, "00001234").quality
 

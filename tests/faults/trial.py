@@ -16,7 +16,6 @@ from hub_agent.builder import Builder
 from hub_agent.clock import SystemClock
 from hub_agent.model import Measurement, Reading, ReadingClass, ReceivedReading
 from hub_agent.nomenclature import SPO2
-from hub_agent.registry import Registry
 from hub_agent.simulate.script import Step
 from hub_agent.simulate.serial_devices import VirtualSerial
 from tests.broker import Broker
@@ -158,7 +157,7 @@ async def seed(site: Site, batches: int, each: int) -> int:
     config = configuration.load(site.config)
     clock = SystemClock()
     config.hub.state_dir.mkdir(mode=0o700, exist_ok=True)  # nobody else is at work there yet
-    outbox = Builder(config, Registry({}), clock).outbox()
+    outbox = Builder(config, clock).outbox()
     values = [Measurement(SPO2, "%", value) for value in _values()]
     stamp = clock.stamp()
     try:

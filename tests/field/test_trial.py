@@ -13,8 +13,8 @@ from hub_agent.captures import Frame, Line, Turn, parse
 from hub_agent.clock import SystemClock
 from hub_agent.config import Device
 from hub_agent.devices.replay import ReplayConnector
-from hub_agent.driver import SERIAL, Action, Chunk, Driver, Emit, Moment, Rejected, SerialLink, Warn
-from hub_agent.errors import DriverError, LinkError
+from hub_agent.driver import SERIAL, Action, Chunk, Driver, Emit, Moment, Rejected, SerialLink, Warn, Write
+from hub_agent.errors import ConfigError, DriverError, LinkError
 from hub_agent.field.reach import RADIO_REMEDY
 from hub_agent.field.screen import RadioNews, Screen
 from hub_agent.field.trial import Tally, trial
@@ -51,11 +51,11 @@ class _Session:
         return self.opened(moment)
 
     def command(self, name: str, moment: Moment) -> Iterable[Action]:
-        del name
-        return self.opened(moment)
+        del moment
+        return (Write(SERIAL, name.encode()),)
 
 
-TOY = Driver("toy", "a toy", SerialLink(9600), frozenset({mdc.SPO2}), _Session)
+TOY = Driver("toy", "a toy", SerialLink(9600), frozenset({mdc.SPO2}), _Session, commands=frozenset({"wake"}))
 
 
 async def test_a_device_is_run_through_its_losses_and_everything_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,6 +73,24 @@ async def test_a_device_is_run_through_its_losses_and_everything_is_counted(monk
     assert "rejected: zero" in text
     assert "-- opened                warned: toy_begins" in text
     assert "2 readings, 1 rejected frame, 2 connections" in text
+
+
+async def test_a_command_is_given_once_when_the_device_has_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub_agent.field.trial._AGAIN_S", 0.0)
+    file, device = io.StringIO(), ReplayConnector(CAPTURE)
+    tally = await trial(
+        DEVICE, TOY, device, SystemClock(), 0.2, tell=lambda _line, _actions: None, file=file, command="wake"
+    )
+    assert (tally.connections, tally.readings) == (2, 2)
+    assert device.written == [(SERIAL, b"wake")]
+    turns = [line for line in parse(file.getvalue()).lines if isinstance(line, Turn)]
+    assert [turn.event for turn in turns[:3]] == ["connected", "opened", "command"]
+    assert [turn.name for turn in turns if turn.event == "command"] == ["wake"]
+
+
+async def test_a_command_that_the_driver_does_not_have_is_refused_before_anything_is_opened() -> None:
+    with pytest.raises(ConfigError, match=r"no command 'sleep'.*wake"):
+        await trial(DEVICE, TOY, _Refusing(), SystemClock(), 5.0, tell=lambda _line, _actions: None, command="sleep")
 
 
 async def test_a_driver_that_breaks_its_contract_ends_the_trial_and_the_capture_tells_why() -> None:

@@ -26,9 +26,9 @@ _EVIL_S = 25.0
 async def _lie(site: Site, port: int) -> None:
     """Confirm what nobody has, command what nobody may, for as long as the evil lasts."""
     stranger = keygen(site.here / "stranger", "X25519")
-    journal = bytes.fromhex((await site.until_connected())["storage"]["journal"])
+    await site.until_connected()
     topics = Topics(HUB)
-    word = Confirmation(HUB, journal, 0, ((1, 1 << 40),))
+    word = Confirmation(HUB, 0, ((bytes(8), 1, 1 << 40),))
     claims = signing.draft("agent.restart", {}, hub_id=HUB, issuer=Role.OPERATOR, counter=1, now=now(), reason="T-1")
     async with mqtt.connect(Profile("liar", "127.0.0.1", port)) as link:
         while True:

@@ -48,6 +48,11 @@ class Hub:
         self.link = digest(envelope)
         return self.message("live", envelope)
 
+    def confirmed(self, outcome: Outcome) -> set[tuple[int, int]]:
+        """Give the ranges that the hub is told under its present epoch."""
+        confirmed = outcome.words[self.name].confirmed
+        return {(first, last) for epoch, first, last in confirmed if epoch == self.epoch.id}
+
 
 class Bench:
     """An intake with its store, and registered hubs."""

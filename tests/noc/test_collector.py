@@ -208,7 +208,7 @@ async def test_a_batch_that_the_hub_sealed_to_nobody_here_is_refused_by_name(
             await collector.connected.wait()
             async with delivering(hub, broker):
                 await fill(hub, 0, 1)
-                await hub.until(lambda: ("batch_refused", {"seq": 1, "code": "no_key", "times": 1}) in hub.happened)
+                await hub.until(lambda: ("batch_refused", {"seq": 1, "why": "no_key", "times": 1}) in hub.happened)
             collecting.cancel()
         assert hub.waiting == 1
         assert noc_end.faults == [Fault("hub-2", "no_key", hub.outbox.journal, 1)]

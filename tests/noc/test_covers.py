@@ -39,10 +39,10 @@ def test_a_rewritten_batch_accounts_for_those_it_covers(bench: Bench, hub: Hub, 
     outcome = bench.take(batches[0], covering(hub, ((2, 4),), CONTINUOUS, reading(1), reading(2), reading(3)))
     assert missing(bench, hub) == 1  # number 5
     assert bench.count("readings") == 4
-    assert outcome.words["hub-1", hub.journal].confirmed == {(1, 1), (6, 6)}
+    assert hub.confirmed(outcome) == {(1, 1), (6, 6)}
     outcome = bench.take(batches[4])
     assert missing(bench, hub) == 0
-    assert outcome.words["hub-1", hub.journal].confirmed == {(1, 6)}
+    assert hub.confirmed(outcome) == {(1, 5)}
     assert outcome.faults == []
 
 
@@ -83,7 +83,7 @@ def test_the_same_again_is_confirmed_and_changes_nothing(bench: Bench, hub: Hub,
     bench.take(batches[4], rewritten, shed)
     outcome = bench.take(rewritten, shed)
     assert (outcome.charted, outcome.faults, missing(bench, hub)) == ([], [], 0)
-    assert outcome.words["hub-1", hub.journal].confirmed == {(1, 7)}
+    assert hub.confirmed(outcome) == {(1, 6), (1, 7)}
 
 
 # --- what was salvaged ------------------------------------------------------------------------------------------------
@@ -120,4 +120,4 @@ def test_what_is_no_batch_is_a_fault_and_spoils_nothing_else(bench: Bench, hub: 
     outcome = bench.take(hub.keys(), mixed)
     assert sorted(fault.kind for fault in outcome.faults) == ["forged", "malformed"]
     assert bench.count("readings") == 1
-    assert outcome.words["hub-1", hub.journal].confirmed == {(1, 1)}
+    assert hub.confirmed(outcome) == {(1, 1)}

@@ -41,7 +41,7 @@ SET = [
 
 
 def scored(rows: Sequence[Row], window_s: float = 900) -> tuple[int | None, Risk | None]:
-    inputs = observed(rows) | {
+    inputs = observed(rows).inputs | {
         Parameter.CONSCIOUSNESS: Observed("A", NOW_S),
         Parameter.OXYGEN: Observed(False, NOW_S),
     }
@@ -50,7 +50,7 @@ def scored(rows: Sequence[Row], window_s: float = 900) -> tuple[int | None, Risk
 
 
 def test_the_newest_of_each_input_in_the_score_s_units() -> None:
-    found = observed(SET)
+    found = observed(SET).inputs
     assert {one: (round(said.value, 1), NOW_S - said.at_s) for one, said in found.items()} == {  # type: ignore[arg-type]
         Parameter.SPO2: (95, 5),
         Parameter.PULSE: (95, 5),  # not the cuff's, which is older
@@ -80,11 +80,23 @@ def test_what_no_limit_would_be_judged_on_is_passed_over(worse: Row) -> None:
 
 
 def test_what_is_too_old_gives_no_total_and_is_named() -> None:
-    inputs = observed(SET)
+    inputs = observed(SET).inputs
     found = score(inputs, at_s=NOW_S, window_s=100, scale=1)
-    said = list(lines("hub-1", answer(found, inputs, NOW_S)))
+    said = list(lines("hub-1", answer(found, inputs, (), NOW_S)))
     assert said[0] == "hub-1: no NEWS2: oxygen is missing, consciousness is missing, respiration is too old"
     assert any(line.split() == ["respiration", "22.0", "/min", "120", "s", "ago", "too", "old"] for line in said)
+
+
+def test_what_nobody_can_date_is_no_input_and_told_from_what_is_missing() -> None:
+    undated = [(None, *one[1:]) for one in SET[2:]]  # temperature and respiration
+    inputs, without_time = observed([*undated, *SET[:2]])
+    assert without_time == {Parameter.TEMPERATURE, Parameter.RESPIRATION}
+    said = answer(score(inputs, at_s=NOW_S, window_s=900, scale=1), inputs, without_time, NOW_S)
+    assert (said["missing"], said["undated"]) == (["oxygen", "consciousness"], ["respiration", "temperature"])
+    (first, *_) = lines("hub-1", said)
+    assert "consciousness is missing" in first
+    assert "respiration has no time, for the hub's clock was not set" in first
+    assert observed([*undated, *SET]) == observed(SET)  # where another value has a time, that one counts
 
 
 def test_the_command_reads_the_chart(bench: Bench, hub: Hub, tmp_path: Path) -> None:
@@ -97,6 +109,7 @@ def test_the_command_reads_the_chart(bench: Bench, hub: Hub, tmp_path: Path) -> 
     said = json.loads(done.stdout)
     assert (said["total"], said["risk"]) == (None, None)
     assert said["missing"] == ["respiration", "systolic", "pulse", "temperature"]
+    assert said["undated"] == []
     assert {name: one["points"] for name, one in said["inputs"].items()} == {
         "spo2": 3,
         "consciousness": 3,

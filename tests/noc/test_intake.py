@@ -52,10 +52,10 @@ def values(charted: Sequence[Any]) -> list[str]:
 
 def test_batches_in_any_order_are_charted_and_confirmed_as_they_join(bench: Bench, hub: Hub) -> None:
     one, two, three = (hub.batch([reading(90 + i)]) for i in range(3))
-    assert bench.take(hub.keys(), three).words["hub-1", hub.journal].confirmed == {(3, 3)}
-    assert bench.take(one).words["hub-1", hub.journal].confirmed == {(1, 1)}
+    assert hub.confirmed(bench.take(hub.keys(), three)) == {(3, 3)}
+    assert hub.confirmed(bench.take(one)) == {(1, 1)}
     outcome = bench.take(two)
-    assert outcome.words["hub-1", hub.journal].confirmed == {(1, 3)}
+    assert hub.confirmed(outcome) == {(1, 2)}
     assert (values(outcome.charted), outcome.faults) == (["91"], [])
 
 
@@ -64,27 +64,27 @@ def test_a_repeated_batch_is_confirmed_again_and_charted_once(bench: Bench, hub:
     assert values(bench.take(hub.keys(), batch, batch).charted) == ["97"]
     again = bench.take(batch)
     assert again.charted == []
-    assert again.words["hub-1", hub.journal].confirmed == {(1, 1)}
-    assert again.words["hub-1", hub.journal].urgent
+    assert hub.confirmed(again) == {(1, 1)}
+    assert again.words["hub-1"].urgent
     assert bench.count("readings") == 1
 
 
 def test_a_batch_waits_for_its_epoch_even_across_a_restart(bench: Bench, hub: Hub) -> None:
     first, second = hub.batch([reading(97)]), hub.batch([reading(96)])
     outcome = bench.take(first, second, second)
-    word = outcome.words["hub-1", hub.journal]
+    word = outcome.words["hub-1"]
     assert (word.wanted, word.confirmed, outcome.charted) == ({hub.epoch.id}, set(), [])
     bench.reopen()
     outcome = bench.take(hub.keys())
     assert values(outcome.charted) == ["97", "96"]
-    assert outcome.words["hub-1", hub.journal].confirmed == {(1, 1), (1, 2)}
+    assert hub.confirmed(outcome) == {(1, 1), (1, 2)}
     assert bench.count("pending") == 0
 
 
 def test_what_waits_is_bounded(bench: Bench, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chart, "PENDING_MAX", 3)
     batches = [hub.batch([reading(90 + i)]) for i in range(5)]
-    assert bench.take(*batches).words["hub-1", hub.journal].wanted == {hub.epoch.id}
+    assert bench.take(*batches).words["hub-1"].wanted == {hub.epoch.id}
     assert bench.count("pending") == 3
     assert values(bench.take(hub.keys()).charted) == ["90", "91", "92"]
     assert values(bench.take(*batches).charted) == ["93", "94"]
@@ -100,8 +100,8 @@ def test_two_batches_of_one_number_are_a_clone_and_both_charted(bench: Bench, hu
     assert values(outcome.charted) == ["60"]
     assert Fault("hub-1", "clone", hub.journal, 2) in outcome.faults
     # a range might hold a number that the copy has not sent yet: from now on only what came
-    assert outcome.words["hub-1", hub.journal].confirmed == {(2, 2)}
-    assert bench.take(later[1]).words["hub-1", hub.journal].confirmed == {(3, 3)}
+    assert hub.confirmed(outcome) == {(2, 2)}
+    assert hub.confirmed(bench.take(later[1])) == {(3, 3)}
     assert bench.take(other, later[0]).charted == []
 
 
@@ -130,7 +130,7 @@ def test_a_first_batch_with_a_past_is_a_fork(bench: Bench, hub: Hub) -> None:
 def test_the_first_key_of_a_hub_that_fits_opens(bench: Bench, hub: Hub) -> None:
     bench.intake = Intake(bench.store, {"another": X25519PrivateKey.generate()})
     outcome = bench.take(hub.keys(), hub.batch([reading(97)]))
-    assert outcome.words["hub-1", hub.journal].refused == {1: "no_key"}
+    assert outcome.words["hub-1"].refused == {(hub.epoch.id, 1): "no_key"}
     assert outcome.faults == [Fault("hub-1", "no_key", hub.journal, 1)]
     assert (outcome.charted, bench.count("batches")) == ([], 0)
 
@@ -141,7 +141,7 @@ def test_a_seal_that_does_not_open_is_refused(bench: Bench, hub: Hub) -> None:
     signature = hub.identity.sign(SIGN_BATCH + good.header_bytes + sealed)
     broken = hub.message("live", cbor2.dumps([good.header_bytes, sealed, signature]))
     outcome = bench.take(hub.keys(), broken)
-    assert outcome.words["hub-1", hub.journal].refused == {1: "bad_seal"}
+    assert outcome.words["hub-1"].refused == {(hub.epoch.id, 1): "bad_seal"}
     assert outcome.charted == []
 
 
@@ -171,7 +171,7 @@ def test_a_seal_that_does_not_open_is_refused(bench: Bench, hub: Hub) -> None:
 )
 def test_what_is_no_body_is_refused(bench: Bench, hub: Hub, body: bytes) -> None:
     outcome = bench.take(hub.keys(), hub.body(body))
-    assert outcome.words["hub-1", hub.journal].refused == {1: "bad_body"}
+    assert outcome.words["hub-1"].refused == {(hub.epoch.id, 1): "bad_body"}
     assert values(bench.take(hub.batch([reading(97)])).charted) == ["97"]
 
 
@@ -189,7 +189,7 @@ def test_a_message_that_cannot_be_taken_takes_none_of_its_group_along(
     monkeypatch.setattr(bench.store.chart, "add", fails_late)
     outcome = bench.take(hub.keys(), *(hub.batch([reading(value)]) for value in (97, 96, 95)))
     assert (values(outcome.charted), outcome.faults) == (["97", "95"], [Fault("hub-1", "malformed")])
-    assert outcome.words["hub-1", hub.journal].confirmed == {(1, 1), (3, 3)}
+    assert hub.confirmed(outcome) == {(1, 1), (3, 3)}
     assert (bench.count("batches"), bench.count("readings")) == (2, 2)
 
 
@@ -228,7 +228,7 @@ def test_a_record_named_before_is_not_charted_again_even_in_another_journal(benc
     hub.epoch, hub.seq, hub.link = hub.sealer.open_epoch(0), 0, bytes(16)
     outcome = bench.take(hub.keys(), hub.batch([reading(97, name=name), reading(94, name="ef" * 16)]))
     assert values(outcome.charted) == ["94"]
-    assert outcome.words["hub-1", hub.journal].confirmed == {(1, 1)}
+    assert hub.confirmed(outcome) == {(1, 1)}
 
 
 BOOT = "00" * 8
@@ -295,7 +295,7 @@ def test_a_heartbeat_of_another_history_is_a_clone(bench: Bench, hub: Hub) -> No
     assert bench.take(health(hub)).faults == []
     assert bench.take(health(hub, chain=b"y" * 16)).faults == [Fault("hub-1", "clone", hub.journal, 1)]
     after = hub.batch([reading(96)])  # what nobody signed changes nothing in how the journal is confirmed
-    assert bench.take(after).words["hub-1", hub.journal].confirmed == {(1, 2)}
+    assert hub.confirmed(bench.take(after)) == {(1, 2)}
 
 
 @pytest.mark.parametrize("last_seq", [-1, 1 << 70, "x", [], 1.5])
@@ -444,7 +444,7 @@ def test_no_hub_can_stop_the_noc_with_a_body(body: bytes) -> None:
         bench = Bench(Path(here) / "noc.db")
         hub = bench.register(Hub())
         outcome = bench.take(hub.keys(), hub.body(body))
-        word = outcome.words["hub-1", hub.journal]
+        word = outcome.words["hub-1"]
         assert bool(word.confirmed) != bool(word.refused)
         assert values(bench.take(hub.batch([reading(97)])).charted) == ["97"]
         bench.store.close()

@@ -70,8 +70,14 @@ class Noc:
         self.charted += outcome.charted
         self.faults += outcome.faults
         return [
-            Confirmation(hub, journal, 0, tuple(word.confirmed), tuple(word.wanted), tuple(word.refused.items()))
-            for (hub, journal), word in outcome.words.items()
+            Confirmation(
+                hub,
+                0,
+                tuple(word.confirmed),
+                tuple(word.wanted),
+                tuple((epoch, seq, code) for (epoch, seq), code in word.refused.items()),
+            )
+            for hub, word in outcome.words.items()
         ]
 
     def numbers(self) -> list[int]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hub_agent.envelope import Ranges, parse_batch
 from hub_agent.errors import StorageError
 from hub_agent.model import ReadingClass
-from hub_agent.outbox.rows import Row
+from hub_agent.outbox.rows import Row, Written
 from hub_agent.outbox.store import Change, Store
-from hub_agent.outbox.writer import Confirmed, Written
+from hub_agent.outbox.writer import Confirmed
 from hub_agent.topics import Topics
 from hub_agent.wire import Event
 from tests.outbox.journey import Hub, Noc, reading

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from hub_agent.outbox.hand import settle
 from hub_agent.outbox.rows import Gone
 from hub_agent.outbox.store import Change, Store
 from hub_agent.parts import Agent
-from hub_agent.registry import Registry
+from hub_agent.registry import Around, Registry
 from hub_agent.supervise import Progress
 from tests.configs import write
 from tests.simulator.clock import MachineClock
@@ -234,7 +234,7 @@ class Machine:
         """Live one life of the process; whatever ends it is its supervisor's to see."""
         with suppress(asyncio.CancelledError):
             try:
-                async with app.running(self._config, Registry(DRIVERS), self._ways, clock=self._clock) as agent:
+                async with app.running(self._config, self._ways, load=_drivers, clock=self._clock) as agent:
                     self.agent = agent
                     await asyncio.Event().wait()
             except* StorageError:
@@ -272,6 +272,10 @@ class Machine:
         while True:
             await asyncio.sleep(_WATCH_S)
             self.stuck += progress.stuck()
+
+
+def _drivers(_wanted: Collection[str], _around: Around) -> Registry:
+    return Registry(DRIVERS)
 
 
 # Functions, for a Mock remembers each of its calls, and so grows for as long as it is called.

@@ -71,6 +71,16 @@ def test_killed_or_stalled_it_comes_back_with_its_state(machine: Machine, blow: 
     eventually(lambda: machine.readings() > 0)
 
 
+def test_what_it_was_doing_is_on_the_card_before_the_board_may_be_rebooted(machine: Machine) -> None:
+    note = "/var/lib/hub-agent/at-work"
+    machine.run("systemctl", "stop", "hub-agent")
+    assert machine.run("stat", "--format=%s %U %a", note) == "64 hub-agent 600\n"
+    assert "No such file" in machine.run("ls", "/run/hub-agent", succeed=False)
+    machine.run("systemctl", "start", "hub-agent")
+    assert "No such file" in machine.run("ls", note, succeed=False)  # the start has read it: it counts once
+    eventually(lambda: machine.readings() > 0)
+
+
 def test_it_believes_timesyncds_mark_while_it_is_fresh(machine: Machine) -> None:
     mark = "/run/systemd/timesync/synchronized"
     assert machine.status()["clock"] == "unsynced"

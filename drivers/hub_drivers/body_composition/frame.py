@@ -143,6 +143,8 @@ def reading(
 ) -> Reading:
     """Make a reading of a frame. Zeros, which scales send for what they did not measure, are absent.
 
+    A failed share is a failed measurement (Body Composition Service 1.0, section 3.2): nothing beside it counts.
+
     Args:
         frame: what the scale sent.
         measured: when, if the frame does not say.
@@ -156,6 +158,8 @@ def reading(
     )
     others = [amount(code, unit, value) for code, unit, value in _values(frame) if value is not None]
     quality = Quality.GOOD if fat.value is not None else Quality.INCOMPLETE
+    if frame.fat_percent is None:
+        quality = Quality.INVALID
     time, unset = dated(frame.time)
     if unset:
         quality |= Quality.CLOCK_NOT_SET

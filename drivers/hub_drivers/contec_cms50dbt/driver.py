@@ -53,13 +53,13 @@ def _session(options: Mapping[str, Any]) -> Session:
 DRIVER: Final = Driver(
     name="contec-cms50dbt",
     title="Contec CMS50D-BT",
-    link=BleLink(notify=(STREAM,), match=Match(names=("CMS50D-BT",)), streams=(STREAM,)),
+    link=BleLink(notify=(STREAM,), match=Match(names=("SpO208", "CMS50D-BT")), streams=(STREAM,)),
     measures=frozenset((SPO2, PULSE_RATE_OXIMETER)),
     session=_session,
     cadence_s=1.0,
     quirks=(
         "Streams only while the start command is repeated, at least every 30 s.",
-        "Its flags byte is not understood: no finger shows as missing values only.",
+        "Advertises as SpO208 and a number. No finger shows as missing values only.",
     ),
 )
 """Configure it as ``contec-cms50dbt``."""

@@ -2,8 +2,10 @@
 
 Owns: their layout and the start command. Never: judges a reading.
 
-Source: tobiasisenberg/OxiVis issue 2. The last byte, unknown there, is the sum of those before it, modulo 128: it fits
-every frame and the command ``9B 01 1C`` printed there.
+Sources: tobiasisenberg/OxiVis issue 2, whose last byte, unknown there, is the sum of those before it, modulo 128: it
+fits every frame and the command ``9B 01 1C`` printed there; OSCAR (contec_ble_protocol.cpp): bit 7 is set in the first
+byte of a frame alone, a rate of 255 is none; and the A&D UP-200BLE, the same oximeter under another name, whose maker's
+app takes bit 7 of the rate from bit 1 of the flags (and_oximeter.py): a rate of 140 is sent as ``06 0C``.
 """
 
 from collections.abc import Mapping
@@ -18,6 +20,7 @@ __all__ = ["FORMATS", "LONGEST", "START", "Numeric", "Wave", "decode", "measure"
 
 LONGEST: Final = 8
 START: Final = bytes.fromhex("9b011c")
+RATE_BIT_7: Final = 0x02
 NO_SPO2: Final = 127
 NO_PULSE_RATE: Final = 255
 
@@ -28,7 +31,7 @@ class Numeric(NamedTuple):
     """Values, once a second.
 
     Attributes:
-        flags: 04 and 06 are seen; the meaning is not known.
+        flags: 04, 05 and 06 are seen; bit 1 is bit 7 of the rate, the others are not known.
         pulse_rate: /min; 255 and 0 are none.
         spo2: %; 127 and 0 are none.
     """
@@ -72,7 +75,10 @@ def decode(data: bytes) -> Numeric | Wave:
     if len(data) != _SIZES[data[1]]:
         raise DecodeError("length")
     _checked(data)
-    return _numeric((data[2], data[3], data[4])) if data[1] else _wave((data[3], data[4]))
+    if not data[1]:
+        return _wave((data[3], data[4]))
+    flags = data[2]
+    return _numeric((flags, data[3] | (flags & RATE_BIT_7) << 6, data[4]))
 
 
 def measure(buffer: bytes, start: int) -> int:

@@ -120,16 +120,18 @@ def decode(data: bytes) -> ContextFrame:
 
 
 def fields(frame: ContextFrame) -> Fields:
-    """Give the fields of ``ble.2a34``; carbohydrate in kg, medication with its unit, exercise in s and percent."""
+    """Give the fields of ``ble.2a34``, pairs as on the wire.
+
+    Carbohydrate is kind and kilograms; medication kind and kilograms, or litres where flag 5 says so; exercise seconds
+    and percent.
+    """
     found: dict[str, Any] = {
         "sequence": frame.sequence,
         "extended_flags": frame.extended_flags,
         "carbohydrate": None if frame.carbohydrate is None else list(frame.carbohydrate),
         "meal": frame.meal,
         "exercise": None if frame.exercise is None else list(frame.exercise),
-        "medication": (
-            None if frame.medication is None else [*frame.medication, "L" if frame.medication_litres else "kg"]
-        ),
+        "medication": None if frame.medication is None else list(frame.medication),
         "hba1c_percent": frame.hba1c,
     }
     if frame.tester is not None:

@@ -16,6 +16,7 @@ from hub_drivers.jks50f.frame import Value
 
 __all__ = ["DRIVER", "value_reading"]
 
+SERVICE: Final = sig_uuid(0xFFE0)
 STREAM: Final = sig_uuid(0xFFE1)
 
 
@@ -37,13 +38,13 @@ def _session(options: Mapping[str, Any]) -> Session:
 DRIVER: Final = Driver(
     name="jks50f",
     title="JKS50F oximeters and clones",
-    link=BleLink(notify=(STREAM,), match=Match(names=("JKS50F",)), streams=(STREAM,)),
+    link=BleLink(notify=(STREAM,), match=Match(names=("OXIMETER",), services=(SERVICE,)), streams=(STREAM,)),
     measures=frozenset((SPO2, PULSE_RATE_OXIMETER, PERFUSION_INDEX)),
     session=_session,
     cadence_s=1.0,
     quirks=(
         "127 stands for a missing rate; it is believed as 127 /min while the saturation is there.",
-        "Clones advertise under many names: configure the address.",
+        "Advertises as OXIMETER; clones under many names: configure the address.",
     ),
 )
 """Configure it as ``jks50f``."""

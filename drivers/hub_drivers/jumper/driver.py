@@ -36,6 +36,6 @@ DRIVER: Final = Driver(
     measures=frozenset((SPO2, PULSE_RATE_OXIMETER, PERFUSION_INDEX)),
     session=decode_only({STREAM: decode}),
     cadence_s=1.0,
-    quirks=("What its fourth byte means, and 255 and 127, is inferred.",),
+    quirks=("The unit of its perfusion index, and 127 for no saturation, are inferred.",),
 )
 """Configure it as ``jumper-jpd500f``."""

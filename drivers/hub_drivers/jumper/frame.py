@@ -2,8 +2,9 @@
 
 Owns: its layout. Never: judges a reading.
 
-Source: several public drivers agree on rate and saturation (``81 38 63 44``: 56 /min, 99 %). That the last byte is the
-perfusion index in 0.1 %, and that 255 and 127 mean missing, is inferred and not printed anywhere.
+Sources: several public drivers agree on rate and saturation (``81 38 63 44``: 56 /min, 99 %); obniz (parts, PLS_01BT)
+calls the last byte the perfusion index, 0 to 200, and passes over a rate of 255. That its unit is 0.1 %, and that a
+saturation of 127 is missing, is inferred.
 """
 
 from collections.abc import Mapping

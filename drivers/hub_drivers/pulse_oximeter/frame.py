@@ -227,9 +227,10 @@ def spot_fields(frame: SpotFrame) -> Fields:
 
 
 def features_fields(frame: FeaturesFrame) -> Fields:
-    """Give the fields of ``ble.2a60``."""
-    return {
-        "features": frame.features,
-        "measurement_status_support": frame.measurement_mask,
-        "device_sensor_status_support": frame.device_mask,
-    }
+    """Give the fields of ``ble.2a60``; a mask only where the features announce it."""
+    found = {"features": frame.features}
+    if frame.measurement_mask is not None:
+        found["measurement_status_support"] = frame.measurement_mask
+    if frame.device_mask is not None:
+        found["device_sensor_status_support"] = frame.device_mask
+    return found

@@ -37,6 +37,22 @@ SERVICE: Final = "14839ac4-7d7e-415c-9a42-167340cf2339"
 NOTIFY: Final = "0734594a-a8e7-4b1a-a6b1-cd5243059a57"
 WRITE: Final = "8b00ace7-eb0b-49b0-bbe9-9aee0a26e1a3"
 
+_NAMES: Final = (
+    "BabyO2",
+    "CheckO2",
+    "Checkme_O2",
+    "KidsO2",
+    "O2 ",
+    "O2BAND",
+    "O2M ",
+    "O2Ring",
+    "Oxylink",
+    "SleepO2 ",  # with its blank: the EMAY SleepO2 has a hyphen there, and another protocol
+    "SleepU",
+    "WearO2",
+)
+"""As MackeyStingray/o2r and Viatom's own apps know them."""
+
 _PIECE: Final = 20  # the device takes no longer writes
 _POLL_S: Final = 2.0
 _ANSWER_S: Final = 3.0
@@ -159,7 +175,7 @@ DRIVER: Final = Driver(
     title="Viatom/Wellue O2Ring, Checkme O2, WearO2, SleepU",
     link=BleLink(
         notify=(NOTIFY,),
-        match=Match(names=("O2Ring", "Checkme_O2", "CheckO2", "WearO2", "SleepU", "O2BAND")),
+        match=Match(names=_NAMES),
         streams=(NOTIFY,),
     ),
     measures=frozenset((SPO2, PULSE_RATE_OXIMETER, PERFUSION_INDEX, BATTERY, PLETH)),

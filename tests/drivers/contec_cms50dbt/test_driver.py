@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
-from hub_agent.driver import Action, Emit, Moment, Rejected, Wait, Write
-from hub_agent.model import Quality
+import pytest
+
+from hub_agent.driver import Action, BleLink, Emit, Moment, Rejected, Wait, Write
+from hub_agent.model import Quality, Reading
 from hub_drivers.contec_cms50dbt.driver import COMMAND, DRIVER, STREAM
 from hub_drivers.formats import FORMATS
 
@@ -13,7 +15,7 @@ START = Write(COMMAND, bytes.fromhex("9b011c"))
 
 
 def numeric(rate: int, spo2: int) -> bytes:
-    body = bytes((0xEB, 1, 6, rate, spo2, 0x7F, 0))
+    body = bytes((0xEB, 1, 4 | rate >> 7 << 1, rate & 0x7F, spo2, 0x7F, 0))
     return body + bytes((sum(body) & 0x7F,))
 
 
@@ -33,6 +35,22 @@ def test_values_and_absence(play: Play) -> None:
     ]
     assert [each.value for each in fine.measurements] == [99, 64]
     assert none.quality == Quality.SEARCHING
+
+
+@pytest.mark.parametrize("rate", [127, 128, 140, 180, 250])
+def test_a_fast_pulse_has_its_top_bit_in_the_flags(emitted: Callable[..., list[Reading]], rate: int) -> None:
+    (fast,) = emitted(DRIVER.session({}), [numeric(rate, 95)], STREAM)
+    assert [each.value for each in fast.measurements] == [95, rate]
+
+
+def test_no_finger_is_no_rate() -> None:
+    fields = FORMATS["ble.contec_cms50dbt"](bytes.fromhex("eb01067f7f7f006f"))
+    assert fields == {"kind": "numeric", "flags": 6, "pulse_rate": 255, "spo2": 127}
+
+
+def test_advertises_as_its_maker_calls_it() -> None:
+    assert isinstance(DRIVER.link, BleLink)
+    assert "SpO2080971".startswith(DRIVER.link.match.names)
 
 
 def test_the_last_byte_is_a_sum(play: Play) -> None:

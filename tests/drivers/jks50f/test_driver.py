@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from hub_agent.driver import BleLink, sig_uuid
 from hub_agent.errors import DecodeError
 from hub_agent.model import Quality, Reading
 from hub_drivers.formats import FORMATS
@@ -47,3 +48,9 @@ def test_no_finger_leaves_no_value(emitted: Callable[..., list[Reading]]) -> Non
 def test_wrong_frames(data: bytes) -> None:
     with pytest.raises(DecodeError):
         FORMATS["ble.jks50f"](data)
+
+
+def test_is_known_by_name_and_service() -> None:
+    assert isinstance(DRIVER.link, BleLink)
+    assert "OXIMETER".startswith(DRIVER.link.match.names)
+    assert sig_uuid(0xFFE0) in DRIVER.link.match.services

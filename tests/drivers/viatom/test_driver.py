@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from hub_agent.driver import Action, Emit, Moment, Session, Wait, Warn, Write
+from hub_agent.driver import Action, BleLink, Emit, Moment, Session, Wait, Warn, Write
 from hub_agent.errors import ConfigError
 from hub_agent.model import Quality, Reading, ReadingClass
 from hub_drivers.codec.checksum import crc8_smbus
@@ -99,3 +99,14 @@ def test_refusal_and_silence_are_told(play: Play) -> None:
 def test_unknown_command_option() -> None:
     with pytest.raises(ConfigError):
         session(command="x")
+
+
+@pytest.mark.parametrize("name", ["O2Ring 1A2B", "O2 5C3D", "KidsO2 0001", "SleepO2 0001"])
+def test_is_known_by_name(name: str) -> None:
+    assert isinstance(DRIVER.link, BleLink)
+    assert name.startswith(DRIVER.link.match.names)
+
+
+def test_another_maker_s_sleepo2_is_not_taken_for_it() -> None:
+    assert isinstance(DRIVER.link, BleLink)
+    assert not "SleepO2-S_1234".startswith(DRIVER.link.match.names)

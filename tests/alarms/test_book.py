@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from hub_agent.alarms.alarm import AlarmEvent, Kind, Presence
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.limits import Limit, Priority
-from hub_agent.alarms.watch import AlarmBook
 from hub_agent.errors import CommandError, ConfigError
 from hub_agent.model import (
     Absent,

@@ -18,7 +18,7 @@ from hub_agent.alarms.device_watch import Cadence, Change, DeviceWatch
 from hub_agent.alarms.limits import Limit
 from hub_agent.alarms.off import Off
 from hub_agent.alarms.register import Events, Register
-from hub_agent.errors import ConfigError, StorageError
+from hub_agent.errors import CommandError, ConfigError, StorageError
 from hub_agent.model import Code, ReceivedReading, Stamp
 
 REPEAT_NS: Final = 10 * 10**9
@@ -71,7 +71,15 @@ class AlarmBook:
         return self._enforce(at)
 
     def on(self, measure: Code, device: str | None, at: Stamp) -> Events:
-        """End an ``off`` before its time; harmless without one."""
+        """End an ``off`` before its time, of one device or (None) each of the quantity; harmless without one.
+
+        Raises:
+            CommandError: ``off_for_all``: whoever asks for one device must not believe that it is judged.
+        """
+        if device is not None and self._off.of_all(measure):
+            raise CommandError(
+                "off_for_all", "the measure is off for all devices", hint="put it on for all: device null"
+            )
         return self._enforce(at) if self._off.end(measure, device) else ()
 
     def reading(self, received: ReceivedReading) -> Events:
@@ -214,7 +222,8 @@ class AlarmBook:
         """Take up what ``snapshot`` gave; call once, before the first reading.
 
         Limits that the NOC has set (revision above 0) come back with it; otherwise the configuration's stay in force.
-        An alarm whose limit or device the configuration no longer has ends, with an event.
+        An alarm whose limit or device the configuration no longer has ends, with an event; so does one of a condition
+        that is told anew if it still holds.
 
         Raises:
             StorageError: it cannot be read; nothing has changed.
@@ -239,7 +248,7 @@ class AlarmBook:
                 self._devices[device].troubles[trouble] = set(measures)
         for watch in self._devices.values():
             watch.silent = watch.name in kept.silent and watch.patience_ns is not None
-        self._pending = {one: due for one, due in kept.pending if self._known(one)}
+        self._pending = {one: due for one, due in kept.pending if self._supported(one)}
         self._touch(at)
         return self._end_where(lambda condition: not self._supported(condition), at)
 
@@ -253,7 +262,7 @@ class AlarmBook:
             return watch is not None and watch.violates(condition)
         if condition.code == "no_data":
             return watch is not None and watch.silent
-        return self._known(condition)
+        return self._known(condition) and condition.code not in technical.TOLD_ANEW
 
     def _watch(self, name: str, cadence: Cadence, at: Stamp) -> DeviceWatch:
         self._devices[name] = DeviceWatch(name, cadence, self._off.apply(self._limits), at.monotonic_ns)

@@ -1,0 +1,189 @@
+"""A card that forgets: after a power cut the file is as it was some commits ago, and numbers are used again."""
+
+import asyncio
+import shutil
+import tempfile
+from itertools import chain
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hub_agent.clock import Clock
+from hub_agent.envelope import Confirmation, parse_batch, sign_confirmation
+from hub_agent.model import ReadingClass
+from hub_agent.mqtt import Message
+from hub_agent.outbox.epochs import Epochs
+from hub_agent.topics import Topics
+from tests.noc.ends import CONFIRM_KEY
+from tests.outbox.journey import Hub, Line, Noc, reading
+from tests.rooms import HUB
+from tests.virtual import LoopClock, virtual_time
+
+
+async def _fill(hub: Hub, numbers: range, clock: Clock) -> None:
+    for number in numbers:
+        await hub.commit([reading(number, clock)])
+
+
+def _copy(here: Path, there: Path) -> None:
+    for name in ("o.db", "o.db-wal"):
+        if (here / name).exists():
+            shutil.copyfile(here / name, there / name)
+
+
+async def _set_back(tmp_path: Path, kept: range, forgotten: range) -> tuple[Hub, Noc, Line]:
+    """Give a hub whose card kept the first commits alone, and a NOC that has them all and has said so."""
+    card, image = tmp_path / "card", tmp_path / "image"
+    card.mkdir()
+    image.mkdir()
+    hub, noc = Hub(card / "o.db", LoopClock()), Noc(tmp_path / "noc.db")
+    await _fill(hub, kept, hub.clock)
+    _copy(card, image)
+    await _fill(hub, forgotten, hub.clock)
+    line = Line(noc)
+    for row in await hub.outbox.after(ReadingClass.CONTINUOUS, 0, 100):
+        record = hub.outbox.epoch_record(parse_batch(row.envelope).header.epoch)
+        assert record is not None
+        _ = line.publish(f"hubs/v1/{HUB}/up/keys", record)
+        _ = line.publish(f"hubs/v1/{HUB}/up/live", row.envelope)
+    await hub.die()
+    for name in ("o.db", "o.db-wal", "o.db-shm"):
+        (card / name).unlink(missing_ok=True)
+    _copy(image, card)
+    hub.open()
+    return hub, noc, line
+
+
+@virtual_time
+async def test_words_about_numbers_that_a_card_forgot_delete_nothing_of_what_took_their_place(tmp_path: Path) -> None:
+    hub, noc, line = await _set_back(tmp_path, range(1, 6), range(6, 9))
+    await _fill(hub, range(60, 70), hub.clock)
+    hub._hear(line, confirm=True)  # as a broker delivers them that kept them for the hub
+    await hub.outbox.settle()
+    await hub.die()
+    hub.open()  # nothing new is in RAM any more
+    again = await hub.drain(noc)
+    assert sorted(noc.numbers()) == [*range(1, 9), *range(60, 70)]
+    assert {fault.kind for fault in noc.faults} & {"clone", "fork"}
+    assert hub.waiting()[0] == 0
+    assert again.published
+    await hub.outbox.close()
+
+
+@virtual_time
+async def test_a_word_about_a_batch_that_came_again_says_nothing_of_later_numbers(tmp_path: Path) -> None:
+    hub, noc, _ = await _set_back(tmp_path, range(1, 6), range(6, 9))
+    waited = [row.envelope for row in await hub.outbox.after(ReadingClass.CONTINUOUS, 0, 100)]
+    await _fill(hub, range(60, 63), hub.clock)
+    line = Line(noc)
+    for envelope in waited:  # before anything that is new
+        line.said += noc.take(f"hubs/v1/{HUB}/up/backlog", envelope)
+    hub._hear(line, confirm=True)
+    await hub.outbox.settle()
+    assert hub.waiting()[0] == 3
+    await hub.drain(noc)
+    assert sorted(noc.numbers()) == [*range(1, 9), 60, 61, 62]
+    await hub.outbox.close()
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.integers(0, 4))
+@settings(max_examples=50)
+def test_each_number_belongs_to_one_epoch(lengths: list[int], spare: int) -> None:
+    firsts = [1 + sum(lengths[:at]) for at in range(len(lengths))]
+    last = sum(lengths) + spare
+    epochs = Epochs((first, bytes([at]), b"record") for at, first in enumerate(firsts))
+    spans = [epochs.span(bytes([at]), last) for at in range(len(lengths))]
+    assert [number for span in spans for number in span] == list(range(1, last + 1))
+    assert not epochs.span(b"unknown", last)
+
+
+class Home:
+    """A hub on a card that can be set back, and a broker that holds the NOC's words as long as it likes."""
+
+    def __init__(self, here: Path) -> None:
+        self.card, self.image = here / "card", here / "image"
+        for place in (self.card, self.image):
+            place.mkdir()
+        self.hub, self.noc = Hub(self.card / "o.db", LoopClock()), Noc(here / "noc.db")
+        self.words: list[Confirmation] = []
+        self.number = 0
+        self.stored: list[int] = []
+        self.kept: list[int] = []
+
+    async def commit(self) -> None:
+        self.number += 1
+        await self.hub.commit([reading(self.number, self.hub.clock)])
+        self.stored.append(self.number)
+
+    async def send(self) -> None:
+        line = Hoarding(self.noc, self.words)
+        async with asyncio.TaskGroup() as tasks:
+            sending = tasks.create_task(self.hub._send(line))
+            await asyncio.sleep(0.5)
+            line.lose("enough")
+            await sending
+
+    async def say(self) -> None:
+        """Deliver every word that the broker was ever given."""
+        for word in self.words:
+            message = sign_confirmation(word, CONFIRM_KEY)
+            self.hub.forwarder.confirmation(Message(Topics(HUB).confirm, message, False, 0))
+
+    async def settle(self) -> None:
+        await self.hub.outbox.settle()
+
+    async def image_card(self) -> None:
+        _copy(self.card, self.image)
+        self.kept = [*self.stored]
+
+    async def restart(self) -> None:
+        await self.hub.die()
+        self.hub.open()
+
+    async def set_back(self) -> None:
+        await self.hub.die()
+        for name in ("o.db", "o.db-wal", "o.db-shm"):
+            (self.card / name).unlink(missing_ok=True)
+        _copy(self.image, self.card)
+        self.stored = [*self.kept]
+        self.hub.open()
+
+
+class Hoarding(Line):
+    """A line whose words go to a broker that keeps them."""
+
+    def __init__(self, noc: Noc, words: list[Confirmation]) -> None:
+        super().__init__(noc)
+        self.said = words
+
+
+DEEDS = st.sampled_from([
+    ("commit", "commit"),
+    ("image_card", "commit", "commit", "send", "set_back"),
+    ("send",),
+    ("say", "settle", "restart"),
+    ("commit", "say"),
+    ("set_back",),
+])  # fmt: skip
+
+
+@given(st.lists(DEEDS, min_size=2, max_size=12).map(chain.from_iterable).map(list))
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_card_forgets_and_a_broker_repeats_all_that_is_stored_is_charted_once(deeds: list[str]) -> None:
+    @virtual_time
+    async def run(here: Path) -> None:
+        home = Home(here)
+        for deed in deeds:
+            await getattr(home, deed)()
+        await home.hub.drain(home.noc)
+        charted = home.noc.numbers()
+        assert sorted(set(charted)) == sorted(charted)
+        assert set(home.stored) <= set(charted)
+        assert not await home.hub.outbox.oldest()
+        await home.hub.outbox.close()
+        home.noc.store.close()
+        Noc.opened.remove(home.noc)
+
+    with tempfile.TemporaryDirectory() as here:
+        run(Path(here))
