@@ -150,8 +150,8 @@ def try_one(
         with ExitStack() as stack:
             file = stack.enter_context(_new(capture)) if capture else None
             async with ways_for(known.link, bluez, clock, radio) as ways:
-                link = ways.connector(device, known)
-                return await trial(device, known, link, clock, seconds, tell=screen.line, file=file, command=command)
+                one = ways.connector(device, known)
+                return await trial(device, known, one, clock, seconds, tell=screen.line, file=file, command=command)
 
     try:
         tally = asyncio.run(run())

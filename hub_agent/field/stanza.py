@@ -36,6 +36,17 @@ def _value(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+def way(address: str | None, port: str | None, usb: str | None) -> dict[str, str | None]:
+    """Give the keys that say how a device is reached, from what somebody typed.
+
+    Raises:
+        ConfigError: the port is no whole path: in the file it would start at the file's directory.
+    """
+    if port is not None and not Path(port).is_absolute():
+        raise ConfigError(f"--port {port}: is no whole path", hint="`hub-agent devices scan` lists the ports")
+    return {"address": address and address.upper(), "port": port, "usb": usb}
+
+
 def options_of(pairs: Sequence[str]) -> dict[str, Any]:
     """Read options given as KEY=VALUE: numbers, true and false as such, anything else as text.
 
@@ -53,17 +64,6 @@ def options_of(pairs: Sequence[str]) -> dict[str, Any]:
             parsed = value
         found[key] = parsed if isinstance(parsed, bool | int | float | str) else value
     return found
-
-
-def way(address: str | None, port: str | None, usb: str | None) -> dict[str, str | None]:
-    """Give the keys that say how a device is reached, from what somebody typed.
-
-    Raises:
-        ConfigError: the port is no whole path: in the file it would start at the file's directory.
-    """
-    if port is not None and not Path(port).is_absolute():
-        raise ConfigError(f"--port {port}: is no whole path", hint="`hub-agent devices scan` lists the ports")
-    return {"address": address and address.upper(), "port": port, "usb": usb}
 
 
 def read(path: Path) -> str:
