@@ -120,22 +120,16 @@ def test_format_1_is_format_8_without_its_last_byte(emitted: Readings) -> None:
 
 @pytest.mark.parametrize("chosen", [1, 8])
 @pytest.mark.parametrize("sent", [2, 7])
-@given(
-    frames=st.lists(st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 127)), min_size=1, max_size=75),
-    start=st.integers(0, 4),
-)
-def test_frames_of_another_format_are_no_readings(
-    chosen: int, sent: int, frames: list[tuple[int, int, int]], start: int
+@given(spo2=st.integers(50, 100), pulse=st.integers(20, 300), pleth=st.integers(0, 2), start=st.integers(0, 4))
+def test_packets_of_another_format_give_no_values(
+    chosen: int, sent: int, spo2: int, pulse: int, pleth: int, start: int
 ) -> None:
     """A device goes on with its own format until it obeys, or for ever where that format is fixed."""
-    stream = b""
-    for place, (high, low, value) in enumerate(frames):
-        status = 0x80 | (place % 25 == 0)
-        body = bytes((1, status, high, value)) if sent == 2 else bytes((status, high, low, value))
-        stream += body + bytes((sum(body) & 0xFF,))
+    stream = packet(spo2, pulse, pleth=pleth, number=sent) * 3
     asked = session(format=chosen)
     actions = [*asked.opened(NOW), *asked.received(Chunk(SERIAL, stream[start:], NOW))]
-    assert not [action for action in actions if isinstance(action, Emit)]
+    readings = [action.reading for action in actions if isinstance(action, Emit)]
+    assert [one.value for reading in readings for one in reading.measurements if one.value is not None] == []
 
 
 def test_format_8_without_an_answer_is_believed_at_the_third_frame_in_a_row(emitted: Readings) -> None:
