@@ -43,8 +43,8 @@ class Nonin(_Oximeter):
     A value for display outlasts the finger by ten seconds, with the alarm bit set. In format 13 a spot check is sent
     when it is made, or from memory when the hub comes.
 
-    A reading is: formats 2 and 7, a packet of 25 frames (three a second); format 8, a frame (one a second), from the
-    third on after the hub has asked for it, since it has no sum by which to know it; format 13, a spot check.
+    A reading is: formats 2 and 7, a packet of 25 frames (three a second); format 8, a frame (one a second); where the
+    hub asks for it, from the third on, since it has no sum by which to know it; format 13, a spot check.
     """
 
     counts = "packets (formats 2 and 7, three a second), frames (8, one a second) or spot checks (13)"
@@ -63,7 +63,8 @@ class Nonin(_Oximeter):
         self._held_until_s = 0.0
         self._checks: list[tuple[datetime, Shown, bool]] = []
         self._buffer = b""
-        self._doubtful: int | None = None  # frames of format 8 that do not count yet; None: nobody has asked
+        self._commanded = False
+        self._doubtful: int | None = 0  # frames of format 8 that do not count yet; None: until somebody asks again
 
     def heard(self, data: bytes, at_s: float) -> Iterator[Sent]:
         """Obey select-format (70) and set-time (72); ACK what is understood, NAK what is not."""
@@ -82,7 +83,7 @@ class Nonin(_Oximeter):
 
     def due(self, at_s: float, *, listening: bool) -> Iterator[Sent]:
         """Send what the chosen format sends."""
-        if not listening:
+        if self._commanded and not listening:
             self._doubtful = None
         if self._form in {2, 7}:
             for instant in self._frames.due(at_s):
@@ -112,7 +113,8 @@ class Nonin(_Oximeter):
         if end != 0x03:  # noqa: PLR2004 - ETX
             return False
         if code == 0x70 and len(data) == 2 and data[0] == 0x02 and data[1] in {2, 7, 8, 13}:  # noqa: PLR2004
-            self._form, self._frame, self._doubtful = data[1], 0, 2
+            self._form, self._frame = data[1], 0
+            self._commanded, self._doubtful = True, 2
             return True
         if code == 0x72 and len(data) == 6:  # noqa: PLR2004 - year, month, day, hour, minute, second
             try:
