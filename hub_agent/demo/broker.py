@@ -95,7 +95,10 @@ async def broker(directory: Path, wanted: Wanted = "auto") -> AsyncIterator[Brok
         found = Broker("amqtt", port, "3.1.1")
         command = [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(config)]
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        *command,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        process_group=0,  # a terminal's Ctrl-C ends the demo, not what it still needs
     )
     try:
         await _until_up(process, found)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -59,16 +60,21 @@ class Plan:
 
 
 def run(plan: Plan) -> dict[str, Any]:
-    """Run the demo; give what the last line says. Raises HubError when a part could not be started."""
+    """Run the demo; give what the last line says. Raises HubError when a part could not be started, or it was ended."""
     logs.configure("critical", "json")
     directory = Path(tempfile.mkdtemp(prefix="hub-demo-"))
     try:
         return asyncio.run(_run(plan, directory))
+    except asyncio.CancelledError:
+        raise HubError("the demo was ended by a signal before it could count", hint="q ends it and counts") from None
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 async def _run(plan: Plan, directory: Path) -> dict[str, Any]:
+    if (task := asyncio.current_task()) is not None:
+        for number in (signal.SIGTERM, signal.SIGHUP):  # a closed window leaves neither a broker nor a NOC behind
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     key = identity.make(directory / "identity.pem")
     (directory / "hub.pub").write_bytes(identity.public_pem(key))
     await _noc(directory, "keygen", "noc")
@@ -236,6 +242,7 @@ async def _collecting(directory: Path, real: Broker, tally: Tally, pace: RealPac
         "--keys", "noc", "--store", "noc.db",
         "--host", HOST, "--port", str(real.port), "--protocol", real.protocol, "--json",
         cwd=directory, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=1 << 20,
+        process_group=0,  # a terminal's Ctrl-C ends the demo, not what it still needs
     )  # fmt: skip
     stdout, stderr = process.stdout, process.stderr
     if stdout is None or stderr is None:
