@@ -192,7 +192,7 @@ class Broker:
         )
         assert self._process.stderr is not None
         said = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while line := await self._process.stderr.readline():
                 said.append(line.decode())
                 if line.rstrip().endswith(b"running"):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from hub_agent.demo.broker import held_port
 from tests.broker import Broker, mosquitto
 
 # No test depends on how busy the machine is: with deadlines the same input would pass here and fail there.
@@ -22,7 +23,8 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
         pytest.skip("mosquitto is not installed: apt-get install mosquitto")
     here = tmp_path / "broker"
     here.mkdir()
-    broker = Broker(here)
-    await broker.start()
-    yield broker
-    await broker.stop()
+    with held_port() as port:
+        broker = Broker(here, port)
+        await broker.start()
+        yield broker
+        await broker.stop()

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from hub_agent.demo.broker import held_port
 from tests.broker import mosquitto
 
 _CONF = """listener {port} 127.0.0.1
@@ -18,21 +19,23 @@ max_queued_messages 100000
 
 
 @asynccontextmanager
-async def plain_broker(here: Path, port: int) -> AsyncIterator[int]:
+async def plain_broker(here: Path) -> AsyncIterator[int]:
     """Run it while the context is open; give its port."""
     binary = mosquitto()
     if binary is None:
         pytest.skip("mosquitto is not installed: apt-get install mosquitto")
-    (here / "plain.conf").write_text(_CONF.format(port=port), encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        binary, "-c", str(here / "plain.conf"), stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stderr is not None
-    async with asyncio.timeout(10):
-        while not (await process.stderr.readline()).rstrip().endswith(b"running"):
-            pass
-    try:
-        yield port
-    finally:
-        process.terminate()
-        await process.communicate()
+    with held_port() as port:
+        (here / "plain.conf").write_text(_CONF.format(port=port), encoding="utf-8")
+        process = await asyncio.create_subprocess_exec(
+            binary, "-c", str(here / "plain.conf"), stderr=asyncio.subprocess.PIPE
+        )
+        assert process.stderr is not None
+        try:
+            async with asyncio.timeout(60):
+                while not (line := await process.stderr.readline()).rstrip().endswith(b"running"):
+                    assert line, "mosquitto did not start"
+            yield port
+        finally:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await process.communicate()
