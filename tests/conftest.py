@@ -1,5 +1,6 @@
 """What tests of several areas share."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,21 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.register_profile("brisk", settings.get_profile("unhurried"), max_examples=30)
 """Of the everyday tests; ``scripts/test --all`` looks harder."""
 settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let several workers begin with the files that may take longest, so that none is left alone with one at the end.
+
+    What a file may take is the sum of its tests' own time-outs; among the others those with the most tests are first.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    count = Counter(item.path for item in items)
+    may_take_s: Counter[Path] = Counter()
+    for item in items:
+        if (mark := item.get_closest_marker("timeout")) is not None:
+            may_take_s[item.path] += mark.args[0]
+    items.sort(key=lambda item: (-may_take_s[item.path], -count[item.path]))
 
 
 @pytest.fixture
