@@ -515,6 +515,7 @@ async def test_what_cannot_be_given_its_form_takes_no_room_on_the_way(tmp_path: 
             assert bench.outbox.last_seq in link.seqs()
 
 
+@virtual_time
 async def test_what_a_dead_link_swallowed_goes_first_on_the_next(tmp_path: Path) -> None:
     async with _bench(tmp_path) as bench:
         await bench.commit(3)

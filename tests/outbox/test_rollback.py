@@ -169,7 +169,7 @@ DEEDS = st.sampled_from([
 
 
 @given(st.lists(DEEDS, min_size=2, max_size=12).map(chain.from_iterable).map(list))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=min(60, settings().max_examples))
 def test_whatever_a_card_forgets_and_a_broker_repeats_all_that_is_stored_is_charted_once(deeds: list[str]) -> None:
     @virtual_time
     async def run(here: Path) -> None:

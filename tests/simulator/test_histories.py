@@ -33,7 +33,13 @@ def test_a_history_keeps_every_promise() -> None:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("homes", [("--days", "0.15"), ("--days", "1", "--sparse")], ids=["dense", "sparse"])
+@pytest.mark.parametrize(
+    "homes",
+    [
+        pytest.param(("--days", "0.15"), id="dense"),
+        pytest.param(("--days", "1", "--sparse"), id="sparse", marks=pytest.mark.slow),
+    ],
+)
 def test_one_seed_is_one_history(homes: tuple[str, ...]) -> None:
     """To the byte on the network, whatever else the machine does: the next run has other addresses and other paths."""
     first, second = (
