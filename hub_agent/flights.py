@@ -270,6 +270,10 @@ class Flights:
 
     def set_aside(self, key: int) -> None:
         """Send this batch no more by itself: it was refused."""
+        self._aside.pop(key, None)  # or one that was aside for a time would be back at once, and refused, for ever
+        self._hold(key)
+
+    def _hold(self, key: int) -> None:
         self._set_aside[seq_of(key)] = key
         self.land(seq_of(key))
 
@@ -283,7 +287,7 @@ class Flights:
             self._put_aside(key, at_s)
 
     def _put_aside(self, key: int, at_s: float) -> None:
-        self.set_aside(key)
+        self._hold(key)
         alarm = class_of(key) is ReadingClass.ALARM
         first_s, longest_s = (ASIDE_ALARM_S, _ASIDE_ALARM_MAX_S) if alarm else (ASIDE_S, _ASIDE_MAX_S)
         _, before_s = self._aside.get(key, (0.0, first_s / 2))
