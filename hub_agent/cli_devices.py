@@ -129,8 +129,7 @@ def try_one(
     from hub_agent.clock import SystemClock
     from hub_agent.config import load
     from hub_agent.devices.ways import bluez
-    from hub_agent.field import stanza
-    from hub_agent.field.digits import asking
+    from hub_agent.field import digits, stanza
     from hub_agent.field.reach import ways_for
     from hub_agent.field.screen import RadioNews, Screen
     from hub_agent.field.trial import Tally, trial
@@ -148,12 +147,11 @@ def try_one(
     screen = Screen(typer.echo, as_json=as_json, width=_WIDTH)
     known = registry.driver(device.driver)
     radio = RadioNews(_aside)
-    ask = asking(sys.stdin, _aside)
 
     async def run() -> Tally:
         with ExitStack() as stack:
             file = stack.enter_context(_new(capture)) if capture else None
-            async with ways_for(known.link, bluez, clock, radio, ask) as ways:
+            async with ways_for(known.link, bluez, clock, radio, digits.asking(sys.stdin, _aside)) as ways:
                 one = ways.connector(device, known)
                 return await trial(device, known, one, clock, seconds, tell=screen.line, file=file, command=command)
 
