@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from hub_agent import mqtt
+from hub_agent.demo.broker import free_port
 from hub_agent.mqtt import Message, Profile
 from hub_agent.topics import Topics
-from tests.broker import free_port
 from tests.configs import CLEAR, HUB
 from tests.integration.plain import plain_broker
 from tests.integration.site import Site, device, oximeters
