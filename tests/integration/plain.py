@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hub_agent.demo.broker import held_port
-from tests.broker import mosquitto
+from hub_agent.demo.broker import find_mosquitto, held_port
+from tests.broker import running
 
 _CONF = """listener {port} 127.0.0.1
 allow_anonymous true
@@ -21,7 +21,7 @@ max_queued_messages 100000
 @asynccontextmanager
 async def plain_broker(here: Path) -> AsyncIterator[int]:
     """Run it while the context is open; give its port."""
-    binary = mosquitto()
+    binary = find_mosquitto()
     if binary is None:
         pytest.skip("mosquitto is not installed: apt-get install mosquitto")
     with held_port() as port:
@@ -29,11 +29,8 @@ async def plain_broker(here: Path) -> AsyncIterator[int]:
         process = await asyncio.create_subprocess_exec(
             binary, "-c", str(here / "plain.conf"), stderr=asyncio.subprocess.PIPE
         )
-        assert process.stderr is not None
         try:
-            async with asyncio.timeout(60):
-                while not (line := await process.stderr.readline()).rstrip().endswith(b"running"):
-                    assert line, "mosquitto did not start"
+            await running(process)
             yield port
         finally:
             with suppress(ProcessLookupError):
