@@ -25,14 +25,14 @@ def _simulate(*arguments: str, hash_seed: str = "0") -> "subprocess.CompletedPro
     )
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_history_keeps_every_promise() -> None:
     done = _simulate("--seeds", "3", "--days", "0.3")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every promise kept" in done.stdout.splitlines()[-1]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "homes",
     [
