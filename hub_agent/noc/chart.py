@@ -8,10 +8,13 @@ number with other bytes is no repetition but another batch, and its readings are
 journal is marked as forked.
 
 A batch may cover numbers of others, which then need not come: they were rewritten into it, or it says that they were
-shed. A number that was rewritten and comes all the same is a copy's work; one that was shed may have been on its way.
+shed. A number that was rewritten and comes all the same is the work of a copy, or of a card that forgot the rewriting:
+what such a pair of batches both hold is charted with the first. One that was shed may have been on its way.
 """
 
 import sqlite3
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +28,10 @@ PENDING_MAX: Final = 512
 
 _INSERT_READING: Final = "INSERT INTO readings VALUES (NULL, ?,?, ?,?, ?,?,?,?, ?,?, ?,?, ?,?, ?,?)"
 _INSERT_EVENT: Final = "INSERT INTO events VALUES (NULL, ?,?, ?, ?,?,?,?, ?)"
+
+
+Row = tuple[Any, ...]
+"""Of the table ``readings``, without its first three columns."""
 
 
 class Journal(NamedTuple):
@@ -47,7 +54,7 @@ class Verdict(NamedTuple):
     """What charting a batch found out.
 
     Attributes:
-        readings: those that were not known by name.
+        readings: those that were not known by name, nor from a batch that was rewritten into this one, or this into it.
         clone: another batch has its number, or one that was rewritten comes by itself as well.
         fork: its chain does not fit the neighbours'.
     """
@@ -127,14 +134,16 @@ class Chart:
         """Chart a batch that is not charted yet."""
         header = batch.header
         shed = header.cls is ReadingClass.ALARM
-        clone = self._contradicts(journal, header, shed=shed)
+        twins = self._twins(journal, header, shed=shed)
+        clone = bool(twins or self.digests(journal, header.seq))
         fork = not self._fits(journal, header.seq, digest, header.link)
         cursor = self._db.execute(
             "INSERT INTO batches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
             (journal.id, header.seq, int(header.cls), header.items, digest, header.link, noc_ms),
         )
         place = (cursor.lastrowid, journal.hub)
-        fresh = [(row, item) for row, item in rows.readings if not item.name or self._is_new(journal.hub, item.name)]
+        here = Counter(map(_identity, (row for twin in twins for row in self._readings_of(twin))))
+        fresh = [(row, item) for row, item in rows.readings if self._is_new(journal.hub, row, item, here)]
         self._db.executemany(_INSERT_READING, [place + row for row, _ in fresh])
         self._db.executemany(_INSERT_EVENT, [place + row for row, _ in rows.events])
         self._db.executemany(
@@ -145,31 +154,52 @@ class Chart:
             self._merge(journal, first, last)
         return Verdict([item for _, item in fresh], clone, fork)
 
-    def _contradicts(self, journal: Journal, header: Header, *, shed: bool) -> bool:
-        """Tell whether another batch has this one's number, or one that was rewritten comes by itself as well."""
-        if self._touching(journal, header.seq, header.seq) and (
-            self.digests(journal, header.seq) or self._rewritten(journal, header.seq)
-        ):
+    def _twins(self, journal: Journal, header: Header, *, shed: bool) -> list[int]:
+        """Give the charted batches into which this one was rewritten, or that were rewritten into this one.
+
+        A healthy hub sends no such pair. They come where its card forgot the rewriting after the NOC had it, where a
+        copy of the card goes its own way, and where both were salvaged from a file that was torn in between.
+        """
+        found = []
+        if self._touching(journal, header.seq, header.seq):
+            found += self._db.execute(
+                "SELECT batch FROM covered WHERE journal = ?1 AND first <= ?2 AND last >= ?2 AND NOT shed",
+                (journal.id, header.seq),
+            ).fetchall()
+        for first, last in () if shed else header.covers:
+            found += self._db.execute(
+                "SELECT id FROM batches WHERE journal = ? AND seq BETWEEN ? AND ?", (journal.id, first, last)
+            ).fetchall()
+        return [batch for (batch,) in found]
+
+    def _readings_of(self, batch: int) -> Iterator[Row]:
+        """Give the readings charted with a batch, as rows.
+
+        What is wanted so seldom has no index: ids count up as batches come, so that they are found by halving.
+        """
+        newest = self._db.execute("SELECT coalesce(max(id), 0) FROM readings").fetchone()[0]
+        ids = range(1, newest + 1)
+        first, behind = (1 + bisect_left(ids, one, key=self._batch_behind) for one in (batch, batch + 1))
+        return self._db.execute(
+            "SELECT device, class, boot, monotonic_ms, wall_ms, synced, quality, stored, device_time, offset_min, "
+            "record, user, measurements, samples FROM readings WHERE id >= ? AND id < ?",
+            (first, behind),
+        )
+
+    def _batch_behind(self, reading: int) -> int:
+        query = "SELECT batch FROM readings WHERE id >= ? ORDER BY id LIMIT 1"
+        return int(self._db.execute(query, (reading,)).fetchone()[0])
+
+    def _is_new(self, hub: int, row: Row, item: ReceivedReading, here: Counter[Row]) -> bool:
+        """Tell whether a reading is neither known by its name nor, each time it is met, among those here already."""
+        identity = _identity(row)
+        if here[identity]:
+            here[identity] -= 1
+            return False
+        if not item.name:
             return True
-        return not shed and any(self._any_batch(journal, first, last) for first, last in header.covers)
-
-    def _rewritten(self, journal: Journal, seq: int) -> bool:
-        """Tell whether a number was rewritten into another batch; each is, at most once."""
-        row = self._db.execute(
-            "SELECT last FROM covered WHERE journal = ? AND first <= ? AND NOT shed ORDER BY first DESC LIMIT 1",
-            (journal.id, seq),
-        ).fetchone()
-        return row is not None and seq <= row[0]
-
-    def _any_batch(self, journal: Journal, first: int, last: int) -> bool:
-        row = self._db.execute(
-            "SELECT 1 FROM batches WHERE journal = ? AND seq BETWEEN ? AND ? LIMIT 1", (journal.id, first, last)
-        ).fetchone()
-        return row is not None
-
-    def _is_new(self, hub: int, name: str) -> bool:
-        cursor = self._db.execute("INSERT INTO names VALUES (?, ?) ON CONFLICT DO NOTHING", (hub, bytes.fromhex(name)))
-        return cursor.rowcount == 1
+        name = bytes.fromhex(item.name)
+        return self._db.execute("INSERT INTO names VALUES (?, ?) ON CONFLICT DO NOTHING", (hub, name)).rowcount == 1
 
     def _fits(self, journal: Journal, seq: int, digest: bytes, link: bytes) -> bool:
         """Check the chain to those neighbours that are charted."""
@@ -275,3 +305,8 @@ class Chart:
         """Count what is charted. Reads whole indices: for people and tests, not for every second."""
         tables = ("batches", "readings", "events", "pending", "epochs")
         return {name: self._db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}  # noqa: S608
+
+
+def _identity(row: Row) -> Row:
+    """Give what tells a reading from every other of its hub: all but the wall clock, which a batch rounds by itself."""
+    return row[:4] + row[5:]

@@ -70,6 +70,23 @@ def test_a_rewritten_number_that_comes_by_itself_is_a_copy_s_work(
     assert bench.count("readings") == 2  # both are charted
 
 
+@pytest.mark.parametrize("original_first", [True, False])
+def test_the_readings_of_a_rewritten_number_that_comes_by_itself_are_charted_once(
+    bench: Bench, hub: Hub, *, original_first: bool
+) -> None:
+    twice = reading(97)
+    seconds = [[reading(95)], [twice, reading("96.5", cls=ReadingClass.WAVEFORM)], [twice], [reading(98)]]
+    bench.take(hub.keys())
+    originals = [hub.batch(items) for items in seconds]
+    rewritten = covering(hub, ((1, 3),), CONTINUOUS, *(item for items in seconds[:3] for item in items))
+    order = [originals[1], rewritten] if original_first else [rewritten, originals[1]]
+    charted = bench.take(*order, originals[3]).charted
+    assert len(charted) == bench.count("readings") == 5
+    outcome = bench.take(originals[0], originals[2])
+    assert outcome.charted == []
+    assert hub.confirmed(outcome) == {(1, 1), (3, 3)}
+
+
 def test_a_rewritten_batch_that_is_shed_later_takes_its_numbers_along(
     bench: Bench, hub: Hub, batches: list[Message]
 ) -> None:

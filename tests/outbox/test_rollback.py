@@ -87,6 +87,25 @@ async def test_a_word_about_a_batch_that_came_again_says_nothing_of_later_number
     await hub.outbox.close()
 
 
+@virtual_time
+async def test_what_was_rewritten_and_comes_by_itself_from_a_card_that_forgot_the_rewriting_is_charted_once(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path)
+    await home.minute()
+    assert await home.rewritten()
+    await home.send()
+    assert sorted(home.noc.numbers()) == home.stored
+    await home.set_back()
+    assert not await home.rewritten()
+    await home.commit()
+    await home.hub.drain(home.noc)
+    assert sorted(home.noc.numbers()) == home.stored
+    assert {fault.kind for fault in home.noc.faults} == {"clone"}
+    assert home.hub.waiting()[0] == 0
+    await home.hub.outbox.close()
+
+
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.integers(0, 4))
 @settings(max_examples=50)
 def test_each_number_belongs_to_one_epoch(lengths: list[int], spare: int) -> None:
@@ -115,6 +134,18 @@ class Home:
         self.number += 1
         await self.hub.commit([reading(self.number, self.hub.clock)])
         self.stored.append(self.number)
+
+    async def minute(self) -> None:
+        """Commit for a minute, with an image of the card from before the minute is rewritten into one batch."""
+        for _ in range(7):
+            await self.commit()
+            await asyncio.sleep(10)
+        await self.image_card()
+        await self.hub.forwarder.rewrite()
+
+    async def rewritten(self) -> bool:
+        """Say whether a batch that stands for others waits."""
+        return any(row.numbers > 1 for row in await self.hub.outbox.after(ReadingClass.CONTINUOUS, 0, 100))
 
     async def send(self) -> None:
         line = Hoarding(self.noc, self.words)
@@ -161,6 +192,8 @@ class Hoarding(Line):
 DEEDS = st.sampled_from([
     ("commit", "commit"),
     ("image_card", "commit", "commit", "send", "set_back"),
+    ("minute",),
+    ("minute", "send", "set_back"),
     ("send",),
     ("say", "settle", "restart"),
     ("commit", "say"),
