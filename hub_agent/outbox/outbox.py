@@ -156,10 +156,13 @@ class Outbox:
     async def _write(self, work: Callable[[Confirmed], Written]) -> Written:
         """Let the writer write, knowing what is confirmed; book what it did."""
         confirmed = self._delivered.take()
+
+        def do(store: Store) -> tuple[Written, float, Row | None]:
+            written, took_s = self.card.timed(lambda: work(confirmed))
+            return written, took_s, store.newest() if any(last >= store.last_seq for _, last in confirmed) else None
+
         try:
-            (written, took_s), newest = await self.run(
-                lambda store: (self.card.timed(lambda: work(confirmed)), store.last_seq)
-            )
+            written, took_s, end = await self.run(do)
         except (StorageError, asyncio.CancelledError):
             self._delivered.put_back(confirmed)
             raise
@@ -168,8 +171,8 @@ class Outbox:
         for gone in written.deleted:
             if not self._delivered.gone(seq_of(gone.key)):
                 self._count(gone.key, -1, -gone.items, -gone.numbers)
-        if any(last >= newest for _, last in confirmed):  # it stays until another follows it, as the chain's end
-            self._delivered.put_back([(newest, newest)])
+        if end is not None:  # it stays until another follows it, as the chain's end
+            self.confirm(seq_of(end.key), seq_of(end.key), [end])
         return written
 
     async def rewrite(self, group: Sequence[Kept]) -> None:
@@ -210,7 +213,7 @@ class Outbox:
         last_seq = self.last_seq  # first: the writer's thread adds an epoch before the first number under it
         return self._writer.epochs.span(epoch_id, last_seq)
 
-    def confirm(self, first: int, last: int, flown: Iterable[Committed]) -> None:
+    def confirm(self, first: int, last: int, flown: Iterable[Committed | Row]) -> None:
         """Note that the NOC has a range of batches; they go with the next commit, or with :meth:`settle`.
 
         Args:
