@@ -1,6 +1,6 @@
 """The chart: batches that were opened, each exactly once, with their readings and events.
 
-Owns: the SQL of journals, epochs, batches, ranges, covered, pending, readings, events, names and clocks.
+Owns: the SQL of journals, epochs, batches, pending, readings, events, names and clocks.
 Never: begins a transaction (its caller does), verifies or opens anything.
 
 What makes a batch charted once is its digest under its number: a hub that sends again sends the same bytes. The same
@@ -15,11 +15,12 @@ what such a pair of batches both hold is charted with the first. One that was sh
 import sqlite3
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from hub_agent.envelope import FIRST_LINK, SEQ_END, Batch, Header
 from hub_agent.model import ClockState, ReadingClass, ReceivedReading, Stamp
+from hub_agent.noc.numbers import Numbers
 from hub_agent.noc.rows import Rows
 from hub_agent.wire import Event
 
@@ -69,6 +70,7 @@ class Chart:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self.numbers = Numbers(db)
 
     def journal(self, hub: int, journal: bytes) -> Journal | None:
         """Look a journal up; None when nothing of it has come."""
@@ -133,8 +135,7 @@ class Chart:
     def add(self, journal: Journal, batch: Batch, digest: bytes, rows: Rows, noc_ms: int) -> Verdict:
         """Chart a batch that is not charted yet."""
         header = batch.header
-        shed = header.cls is ReadingClass.ALARM
-        twins = self._twins(journal, header, shed=shed)
+        twins = self._twins(journal, header)
         clone = bool(twins or self.digests(journal, header.seq))
         fork = not self._fits(journal, header.seq, digest, header.link)
         cursor = self._db.execute(
@@ -142,35 +143,30 @@ class Chart:
             (journal.id, header.seq, int(header.cls), header.items, digest, header.link, noc_ms),
         )
         place = (cursor.lastrowid, journal.hub)
-        here = Counter(map(_identity, (row for twin in twins for row in self._readings_of(twin))))
-        fresh = [(row, item) for row, item in rows.readings if self._is_new(journal.hub, row, item, here)]
+        readings = rows.readings
+        if twins:
+            readings = _without(readings, (row for twin in twins for row in self._readings_of(twin)))
+        fresh = [(row, item) for row, item in readings if not item.name or self._is_new(journal.hub, item.name)]
         self._db.executemany(_INSERT_READING, [place + row for row, _ in fresh])
         self._db.executemany(_INSERT_EVENT, [place + row for row, _ in rows.events])
-        self._db.executemany(
-            "INSERT INTO covered VALUES (?, ?, ?, ?, ?)",
-            [(journal.id, first, last, cursor.lastrowid, shed) for first, last in header.covers],
-        )
-        for first, last in (*header.covers, (header.seq, header.seq)):
-            self._merge(journal, first, last)
+        self.numbers.add(journal.id, header, cursor.lastrowid or 0)
         return Verdict([item for _, item in fresh], clone, fork)
 
-    def _twins(self, journal: Journal, header: Header, *, shed: bool) -> list[int]:
+    def _twins(self, journal: Journal, header: Header) -> list[int]:
         """Give the charted batches into which this one was rewritten, or that were rewritten into this one.
 
         A healthy hub sends no such pair. They come where its card forgot the rewriting after the NOC had it, where a
         copy of the card goes its own way, and where both were salvaged from a file that was torn in between.
         """
-        found = []
-        if self._touching(journal, header.seq, header.seq):
-            found += self._db.execute(
-                "SELECT batch FROM covered WHERE journal = ?1 AND first <= ?2 AND last >= ?2 AND NOT shed",
-                (journal.id, header.seq),
-            ).fetchall()
-        for first, last in () if shed else header.covers:
-            found += self._db.execute(
+        twins = []
+        if self.numbers.has(journal.id, header.seq):
+            twins += self.numbers.rewritten_into(journal.id, header.seq)
+        for first, last in () if header.cls is ReadingClass.ALARM else header.covers:
+            rows = self._db.execute(
                 "SELECT id FROM batches WHERE journal = ? AND seq BETWEEN ? AND ?", (journal.id, first, last)
-            ).fetchall()
-        return [batch for (batch,) in found]
+            )
+            twins += [batch for (batch,) in rows]
+        return twins
 
     def _readings_of(self, batch: int) -> Iterator[Row]:
         """Give the readings charted with a batch, as rows.
@@ -190,16 +186,9 @@ class Chart:
         query = "SELECT batch FROM readings WHERE id >= ? ORDER BY id LIMIT 1"
         return int(self._db.execute(query, (reading,)).fetchone()[0])
 
-    def _is_new(self, hub: int, row: Row, item: ReceivedReading, here: Counter[Row]) -> bool:
-        """Tell whether a reading is neither known by its name nor, each time it is met, among those here already."""
-        identity = _identity(row)
-        if here[identity]:
-            here[identity] -= 1
-            return False
-        if not item.name:
-            return True
-        name = bytes.fromhex(item.name)
-        return self._db.execute("INSERT INTO names VALUES (?, ?) ON CONFLICT DO NOTHING", (hub, name)).rowcount == 1
+    def _is_new(self, hub: int, name: str) -> bool:
+        cursor = self._db.execute("INSERT INTO names VALUES (?, ?) ON CONFLICT DO NOTHING", (hub, bytes.fromhex(name)))
+        return cursor.rowcount == 1
 
     def _fits(self, journal: Journal, seq: int, digest: bytes, link: bytes) -> bool:
         """Check the chain to those neighbours that are charted."""
@@ -210,38 +199,6 @@ class Chart:
             "SELECT link FROM batches WHERE journal = ? AND seq = ?", (journal.id, seq + 1)
         ).fetchall()
         return (not before or link in before) and (not after or (digest,) in after)
-
-    # --- ranges -------------------------------------------------------------------------------------------------------
-
-    def _merge(self, journal: Journal, first: int, last: int) -> None:
-        """Add numbers to those accounted for, so that neighbours become one range."""
-        touched = self._touching(journal, first - 1, last + 1)
-        self._db.executemany(
-            "DELETE FROM ranges WHERE journal = ? AND first = ?", [(journal.id, r[0]) for r in touched]
-        )
-        merged = (
-            (min(first, *(r[0] for r in touched)), max(last, *(r[1] for r in touched))) if touched else (first, last)
-        )
-        self._db.execute("INSERT INTO ranges VALUES (?, ?, ?)", (journal.id, *merged))
-
-    def _touching(self, journal: Journal, first: int, last: int) -> list[tuple[int, int]]:
-        """Give the ranges accounted for that hold a number of first..last."""
-        return self._db.execute(
-            "SELECT first, last FROM ranges WHERE journal = ?1 AND last >= ?2 AND first BETWEEN "
-            "coalesce((SELECT max(first) FROM ranges WHERE journal = ?1 AND first <= ?2), 0) AND ?3",
-            (journal.id, first, last),
-        ).fetchall()
-
-    def first_of(self, journal: Journal, seq: int) -> int:
-        """Give the lowest number from which on, up to a charted one, all are accounted for."""
-        return int(self._touching(journal, seq, seq)[0][0])
-
-    def missing(self, journal: Journal, last: int) -> int:
-        """Count the numbers of 1..last that are neither charted nor covered."""
-        known = self._db.execute(
-            "SELECT total(min(last, ?2) - first + 1) FROM ranges WHERE journal = ?1 AND first <= ?2", (journal.id, last)
-        ).fetchone()[0]
-        return last - int(known)
 
     # --- clocks -------------------------------------------------------------------------------------------------------
 
@@ -305,6 +262,18 @@ class Chart:
         """Count what is charted. Reads whole indices: for people and tests, not for every second."""
         tables = ("batches", "readings", "events", "pending", "epochs")
         return {name: self._db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}  # noqa: S608
+
+
+def _without(readings: Sequence[tuple[Row, ReceivedReading]], here: Iterable[Row]) -> list[tuple[Row, ReceivedReading]]:
+    """Leave out readings that are here already, each as often as it is here."""
+    known = Counter(map(_identity, here))
+    left = []
+    for row, item in readings:
+        identity = _identity(row)
+        known[identity] -= 1
+        if known[identity] < 0:
+            left.append((row, item))
+    return left
 
 
 def _identity(row: Row) -> Row:

@@ -218,13 +218,14 @@ class Intake:
             self._depth -= 1
 
     def _confirm(self, hub: Hub, journal: Journal, batch: Batch, outcome: Outcome) -> None:
-        """Confirm a charted batch, with all below it that leaves no hole: a lost confirmation is made good by the next.
+        """Confirm a charted batch, with those below that came too: a lost confirmation is made good by the next.
 
-        Nothing above it: if its hub was set back in time, it has put other content under those numbers meanwhile.
+        Nothing above it, and nothing below a number that is only covered: if its hub was set back in time, it has put
+        other content under those numbers meanwhile, and no link tells.
         """
         header = batch.header
         word = outcome.word(hub)
-        first = header.seq if journal.forked else self._store.chart.first_of(journal, header.seq)
+        first = header.seq if journal.forked else self._store.chart.numbers.first_of(journal.id, header.seq)
         word.confirmed.add((header.epoch, first, header.seq))
         word.urgent = word.urgent or header.cls is ReadingClass.ALARM
 
@@ -245,7 +246,7 @@ class Intake:
         digests = self._store.chart.digests(known, last)
         if digests and chain not in digests:  # nobody signed it, so nothing is marked as forked
             self._fault(Fault(hub.name, "clone", journal, last), noc_ms, outcome)
-        if self._store.chart.missing(known, last) > waiting:
+        if self._store.chart.numbers.missing(known.id, last) > waiting:
             self._fault(Fault(hub.name, "gap", journal, last), noc_ms, outcome)
         else:
             self._store.faults.clear(hub.name, noc_ms, kind="gap", journal=journal)

@@ -75,6 +75,7 @@ CREATE TABLE ranges (
     journal INTEGER NOT NULL,
     first   INTEGER NOT NULL,
     last    INTEGER NOT NULL,
+    came    INTEGER NOT NULL,    -- from here to last each is charted; last + 1 where the last is covered alone
     PRIMARY KEY (journal, first)
 ) WITHOUT ROWID, STRICT;
 

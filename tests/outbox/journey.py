@@ -22,7 +22,9 @@ from hub_agent.nomenclature import SPO2
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import UNBOUNDED, Outbox
 from hub_agent.outbox.quota import Limits
+from hub_agent.outbox.rows import Written
 from hub_agent.outbox.store import Store
+from hub_agent.outbox.writer import Confirmed
 from hub_agent.seal import Sealer
 from hub_agent.topics import Topics
 from hub_agent.wire import Event, Item
@@ -156,6 +158,17 @@ class Hub:
     async def commit(self, items: Iterable[Item], cls: ReadingClass = ReadingClass.CONTINUOUS) -> None:
         """Commit one batch."""
         self.forwarder.offer(await self.outbox.commit({cls: [*items]}))
+
+    async def shed(self, wanted: int = 500) -> None:
+        """Make room as where there is none: the oldest that waits goes, with a gap record."""
+
+        def work(confirmed: Confirmed) -> Written:
+            done = Written()
+            self.outbox._writer._let_go(done, confirmed)
+            self.outbox._writer.shed(wanted, done, confirmed)
+            return done
+
+        self.forwarder.offer((await self.outbox._write(work)).committed)
 
     async def drain(self, noc: Noc, *, confirm: bool = True) -> Line:
         """Be connected until nothing more can be sent; with ``confirm``, until all of it is confirmed."""

@@ -88,6 +88,29 @@ async def test_a_word_about_a_batch_that_came_again_says_nothing_of_later_number
 
 
 @virtual_time
+async def test_a_word_says_nothing_of_numbers_for_which_a_forgotten_gap_record_stood(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    await home.commit()
+    await home.send()
+    await home.say()
+    await home.settle()
+    await home.image_card()
+    for _ in range(5):
+        await home.commit()
+    await home.hub.shed(10_000)
+    await home.send()
+    assert home.noc.events("gap")
+    await home.set_back()
+    await home.commit()
+    await home.commit()
+    await home.newest()
+    await home.restart()  # nothing is in RAM any more
+    await home.hub.drain(home.noc)
+    assert set(home.stored) <= set(home.noc.numbers())
+    await home.hub.outbox.close()
+
+
+@virtual_time
 async def test_what_was_rewritten_and_comes_by_itself_from_a_card_that_forgot_the_rewriting_is_charted_once(
     tmp_path: Path,
 ) -> None:
@@ -155,6 +178,19 @@ class Home:
             line.lose("enough")
             await sending
 
+    async def newest(self) -> None:
+        """Send the newest batch before all others, as what is fresh goes, and hear what is said of it."""
+        row = (await self.hub.outbox.after(ReadingClass.CONTINUOUS, 0, 100))[-1:]
+        line = Hoarding(self.noc, self.words)
+        for one in row:
+            record = self.hub.outbox.epoch_record(parse_batch(one.envelope).header.epoch)
+            assert record is not None
+            _ = line.publish(f"hubs/v1/{HUB}/up/keys", record)
+            _ = line.publish(f"hubs/v1/{HUB}/up/live", one.envelope)
+            self.hub.outbox.sent(one.key)
+        await self.say()
+        await self.settle()
+
     async def say(self) -> None:
         """Deliver every word that the broker was ever given."""
         for word in self.words:
@@ -193,6 +229,7 @@ DEEDS = st.sampled_from([
     ("commit", "commit"),
     ("image_card", "commit", "commit", "send", "set_back"),
     ("minute",),
+    ("newest",),
     ("minute", "send", "set_back"),
     ("send",),
     ("say", "settle", "restart"),
