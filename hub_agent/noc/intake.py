@@ -16,7 +16,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hub_agent import wire
-from hub_agent.envelope import SEQ_END, Batch, digest, parse_batch, parse_epoch
+from hub_agent.envelope import JOURNAL_BYTES, SEQ_END, Batch, digest, parse_batch, parse_epoch
 from hub_agent.errors import SealError, StorageError
 from hub_agent.model import ReadingClass
 from hub_agent.mqtt import Message
@@ -240,13 +240,15 @@ class Intake:
             waiting = sum(int(lane["numbers"]) for lane in health["delivery"]["waiting"].values())
         except (KeyError, TypeError, ValueError, AttributeError):
             return  # a hub that does not say; it is no fault
-        known = self._store.chart.journal(hub.id, journal)
-        if known is None or not 0 <= last < SEQ_END:
+        if len(journal) != JOURNAL_BYTES or not 0 <= last < SEQ_END:
             return
-        digests = self._store.chart.digests(known, last)
-        if digests and chain not in digests:  # nobody signed it, so nothing is marked as forked
-            self._fault(Fault(hub.name, "clone", journal, last), noc_ms, outcome)
-        if self._store.chart.numbers.missing(known.id, last) > waiting:
+        known, missing = self._store.chart.journal(hub.id, journal), last
+        if known is not None:
+            missing = self._store.chart.numbers.missing(known.id, last)
+            digests = self._store.chart.digests(known, last)
+            if digests and chain not in digests:  # nobody signed it, so nothing is marked as forked
+                self._fault(Fault(hub.name, "clone", journal, last), noc_ms, outcome)
+        if missing > waiting:  # also where nothing has come: this store may be an old copy, put back
             self._fault(Fault(hub.name, "gap", journal, last), noc_ms, outcome)
         else:
             self._store.faults.clear(hub.name, noc_ms, kind="gap", journal=journal)

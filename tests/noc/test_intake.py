@@ -290,6 +290,15 @@ def test_numbers_that_neither_came_nor_wait_are_a_gap_until_they_come(bench: Ben
     assert bench.store.faults.open() == []
 
 
+def test_a_journal_of_which_nothing_came_is_a_gap_once_its_hub_has_let_go_of_anything(bench: Bench, hub: Hub) -> None:
+    assert bench.take(health(hub)).faults == []
+    batches = [hub.batch([reading(90 + i)]) for i in range(2)]
+    assert bench.take(health(hub, waiting=2)).faults == []
+    assert bench.take(health(hub, waiting=1)).faults == [Fault("hub-1", "gap", hub.journal, 2)]
+    assert bench.take(hub.keys(), *batches, health(hub)).faults == []
+    assert bench.store.faults.open() == []
+
+
 def test_a_heartbeat_of_another_history_is_a_clone(bench: Bench, hub: Hub) -> None:
     bench.take(hub.keys(), hub.batch([reading(97)]))
     assert bench.take(health(hub)).faults == []
@@ -302,6 +311,7 @@ def test_a_heartbeat_of_another_history_is_a_clone(bench: Bench, hub: Hub) -> No
 def test_a_heartbeat_may_say_anything(bench: Bench, hub: Hub, last_seq: object) -> None:
     bench.take(hub.keys(), hub.batch([reading(97)]))
     assert bench.take(health(hub, last_seq=last_seq)).faults == []
+    assert bench.take(health(Hub(hub.name, b"another journal!"), last_seq=last_seq, waiting=1)).faults == []
     assert bench.take(hub.message("health", b'{"storage":7}')).faults == []
     assert bench.store.hubs.seen()[0].health == {"storage": 7}
 

@@ -58,13 +58,18 @@ class Noc:
     opened: ClassVar["list[Noc]"] = []
 
     def __init__(self, path: Path) -> None:
-        self.store = NocStore(path)
+        self.path = path
         self.opened.append(self)
-        self.intake = Intake(self.store, {RECIPIENT.kid: NOC_KEY})
+        self.open()
         with self.store.transaction():
             self.store.hubs.add(HUB, IDENTITY.public_key(), 0)
         self.charted: list[Charted] = []
         self.faults: list[Fault] = []
+
+    def open(self) -> None:
+        """Open the store that lies there."""
+        self.store = NocStore(self.path)
+        self.intake = Intake(self.store, {RECIPIENT.kid: NOC_KEY})
 
     def take(self, topic: str, payload: bytes) -> list[Confirmation]:
         """Take one message; give what the hub must be told."""

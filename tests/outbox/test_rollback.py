@@ -1,6 +1,8 @@
-"""A card that forgets: after a power cut the file is as it was some commits ago, and numbers are used again."""
+"""An end that forgets: after a power cut a hub's file is as it was some commits ago, and numbers are used again; or the
+NOC's store is lost, and an old copy is put back."""
 
 import asyncio
+import json
 import shutil
 import tempfile
 from itertools import chain
@@ -148,6 +150,7 @@ class Home:
         for place in (self.card, self.image):
             place.mkdir()
         self.hub, self.noc = Hub(self.card / "o.db", LoopClock()), Noc(here / "noc.db")
+        self.copy = here / "copy.db"
         self.words: list[Confirmation] = []
         self.number = 0
         self.stored: list[int] = []
@@ -188,6 +191,7 @@ class Home:
             _ = line.publish(f"hubs/v1/{HUB}/up/keys", record)
             _ = line.publish(f"hubs/v1/{HUB}/up/live", one.envelope)
             self.hub.outbox.sent(one.key)
+            self.hub.forwarder.lanes.forget([one.key])
         await self.say()
         await self.settle()
 
@@ -207,6 +211,22 @@ class Home:
     async def restart(self) -> None:
         await self.hub.die()
         self.hub.open()
+
+    async def copy_noc(self) -> None:
+        self.copy.unlink(missing_ok=True)
+        self.noc.store._db.execute("VACUUM INTO ?", (str(self.copy),))
+
+    async def restore_noc(self) -> None:
+        """Put the copy in the place of the NOC's store, as after the loss of its disk."""
+        store = self.noc.store
+        store.close()
+        for suffix in ("", "-wal", "-shm"):
+            store.path.with_name(store.path.name + suffix).unlink(missing_ok=True)
+        shutil.copyfile(self.copy, store.path)
+        self.noc.open()
+
+    async def beat(self) -> None:
+        self.noc.take(Topics(HUB).health, json.dumps(self.hub.health()).encode())
 
     async def set_back(self) -> None:
         await self.hub.die()
@@ -251,6 +271,44 @@ def test_whatever_a_card_forgets_and_a_broker_repeats_all_that_is_stored_is_char
         assert sorted(set(charted)) == sorted(charted)
         assert set(home.stored) <= set(charted)
         assert not await home.hub.outbox.oldest()
+        await home.hub.outbox.close()
+        home.noc.store.close()
+        Noc.opened.remove(home.noc)
+
+    with tempfile.TemporaryDirectory() as here:
+        run(Path(here))
+
+
+LOSSES = st.sampled_from([
+    ("commit", "commit"),
+    ("minute",),
+    ("send",),
+    ("send", "say", "settle"),
+    ("newest",),
+    ("say", "settle", "restart"),
+    ("copy_noc",),
+    ("restore_noc",),
+    ("beat",),
+])  # fmt: skip
+
+
+@given(st.lists(LOSSES, min_size=2, max_size=12).map(chain.from_iterable).map(list))
+@settings(deadline=None)
+def test_what_a_noc_lost_with_its_store_comes_again_or_is_told_as_a_gap(deeds: list[str]) -> None:
+    @virtual_time
+    async def run(here: Path) -> None:
+        home = Home(here)
+        await home.copy_noc()
+        for deed in deeds:
+            await getattr(home, deed)()
+        await home.hub.drain(home.noc)
+        await home.beat()
+        rows = home.noc.store._db.execute("SELECT measurements ->> '$[0][2]' FROM readings ORDER BY 1").fetchall()
+        charted = [number for (number,) in rows]
+        assert len(charted) == len(set(charted))
+        lost = set(home.stored) - set(charted)
+        faults = {fault.kind for fault in home.noc.store.faults.open()}
+        assert faults == ({"gap"} if lost else set())
         await home.hub.outbox.close()
         home.noc.store.close()
         Noc.opened.remove(home.noc)
