@@ -21,6 +21,8 @@ from tests.virtual import LoopClock, VirtualLoop, virtual_time
 
 CLS = ReadingClass.CONTINUOUS
 
+pytestmark = pytest.mark.usefixtures("unsynced")
+
 
 async def seconds(hub: Hub, numbers: range, every_s: float = 1.0) -> None:
     """Commit one reading each second, as the intake and the housekeeping do."""

@@ -8,6 +8,7 @@ import tempfile
 from itertools import chain
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,11 @@ from tests.noc.ends import CONFIRM_KEY
 from tests.outbox.journey import Hub, Line, Noc, reading
 from tests.rooms import HUB
 from tests.virtual import LoopClock, virtual_time
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+
+LONG = pytest.mark.timeout(240)
+"""As many stories as the profile says, 100 with ``scripts/test --all``: 20 s of work, and more on a busy machine."""
 
 
 async def _fill(hub: Hub, numbers: range, clock: Clock) -> None:
@@ -259,7 +265,8 @@ DEEDS = st.sampled_from([
 
 
 @given(st.lists(DEEDS, min_size=2, max_size=12).map(chain.from_iterable).map(list))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
+@LONG
 def test_whatever_a_card_forgets_and_a_broker_repeats_all_that_is_stored_is_charted_once(deeds: list[str]) -> None:
     @virtual_time
     async def run(here: Path) -> None:
@@ -294,6 +301,7 @@ LOSSES = st.sampled_from([
 
 @given(st.lists(LOSSES, min_size=2, max_size=12).map(chain.from_iterable).map(list))
 @settings(deadline=None)
+@LONG
 def test_what_a_noc_lost_with_its_store_comes_again_or_is_told_as_a_gap(deeds: list[str]) -> None:
     @virtual_time
     async def run(here: Path) -> None:
