@@ -43,12 +43,14 @@ class Journal(NamedTuple):
         hub: row of the hub.
         journal: its 16 bytes.
         forked: whether its numbers cannot be trusted to name one batch each.
+        given_up: how many of its numbers will not come, as somebody has acknowledged.
     """
 
     id: int
     hub: int
     journal: bytes
     forked: bool
+    given_up: int
 
 
 class Verdict(NamedTuple):
@@ -75,9 +77,9 @@ class Chart:
     def journal(self, hub: int, journal: bytes) -> Journal | None:
         """Look a journal up; None when nothing of it has come."""
         row = self._db.execute(
-            "SELECT id, forked FROM journals WHERE hub = ? AND journal = ?", (hub, journal)
+            "SELECT id, forked, given_up FROM journals WHERE hub = ? AND journal = ?", (hub, journal)
         ).fetchone()
-        return None if row is None else Journal(row[0], hub, journal, bool(row[1]))
+        return None if row is None else Journal(row[0], hub, journal, bool(row[1]), row[2])
 
     def add_journal(self, hub: int, journal: bytes) -> Journal:
         """Look a journal up, or begin it."""
@@ -89,6 +91,10 @@ class Chart:
     def mark_forked(self, journal: Journal) -> None:
         """From now on confirm only numbers that came, never a range that may hold one that did not."""
         self._db.execute("UPDATE journals SET forked = 1 WHERE id = ?", (journal.id,))
+
+    def give_up(self, journal: Journal, more: int) -> None:
+        """Note that so many more of its numbers will not come; fewer, where it is negative."""
+        self._db.execute("UPDATE journals SET given_up = given_up + ? WHERE id = ?", (more, journal.id))
 
     # --- epochs and what waits for them -------------------------------------------------------------------------------
 

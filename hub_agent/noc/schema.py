@@ -43,11 +43,13 @@ CREATE TABLE hubs (
 ) STRICT;
 
 -- forked: two different batches of one number were seen, or a chain that does not fit
+-- given_up: how many numbers are missing for good, as somebody has acknowledged
 CREATE TABLE journals (
-    id      INTEGER PRIMARY KEY,
-    hub     INTEGER NOT NULL,
-    journal BLOB NOT NULL,
-    forked  INTEGER NOT NULL DEFAULT 0,
+    id       INTEGER PRIMARY KEY,
+    hub      INTEGER NOT NULL,
+    journal  BLOB NOT NULL,
+    forked   INTEGER NOT NULL DEFAULT 0,
+    given_up INTEGER NOT NULL DEFAULT 0,
     UNIQUE (hub, journal)
 ) STRICT;
 

@@ -1,6 +1,5 @@
 """What the NOC makes of each message."""
 
-import json
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +23,7 @@ from hub_agent.noc.lines import Fault
 from hub_agent.noc.spool import Letter
 from hub_agent.noc.store import Store
 from hub_agent.wire import Event
-from tests.noc.conftest import NOW_MS, Bench, Hub
+from tests.noc.conftest import NOW_MS, Bench, Hub, health
 from tests.noc.ends import event, reading
 
 JSON = st.recursive(
@@ -264,18 +263,6 @@ def test_the_next_good_clock_dates_or_else_the_last(bench: Bench, hub: Hub) -> N
     assert [c.received_ms for c in charted] == [NOW_MS + 1500, NOW_MS + 11000, NOW_MS + 18500]
     dated = bench.store._db.execute("SELECT received_ms FROM chart ORDER BY id").fetchall()
     assert dated == [(c.received_ms,) for c in charted]
-
-
-def health(hub: Hub, *, waiting: int = 0, chain: bytes | None = None, last_seq: Any = None) -> Message:  # noqa: ANN401
-    content = {
-        "storage": {
-            "journal": hub.journal.hex(),
-            "last_seq": hub.seq if last_seq is None else last_seq,
-            "chain": (hub.link if chain is None else chain).hex(),
-        },
-        "delivery": {"waiting": {"alarm": {"numbers": 0}, "continuous": {"numbers": waiting}}},
-    }
-    return hub.message("health", json.dumps(content).encode())
 
 
 def test_numbers_that_neither_came_nor_wait_are_a_gap_until_they_come(bench: Bench, hub: Hub) -> None:
