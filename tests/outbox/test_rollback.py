@@ -323,3 +323,79 @@ def test_what_a_noc_lost_with_its_store_comes_again_or_is_told_as_a_gap(deeds: l
 
     with tempfile.TemporaryDirectory() as here:
         run(Path(here))
+
+
+class Copied(Home):
+    """A hub, and after a while another one that runs from a copy of its card; the broker gives both every word."""
+
+    def __init__(self, here: Path) -> None:
+        super().__init__(here)
+        self.here = here
+        self.hubs = [self.hub]
+
+    async def clone(self) -> None:
+        if len(self.hubs) == 1:
+            card = self.here / "other"
+            card.mkdir()
+            _copy(self.card, card)
+            self.hubs.append(Hub(card / "o.db", LoopClock()))
+
+    async def swap(self) -> None:
+        """Let the following be about the other one."""
+        self.hubs.reverse()
+        self.hub = self.hubs[0]
+
+    async def restart(self) -> None:
+        await self.hub.die()
+        self.hub.open()
+
+    async def say(self) -> None:
+        for hub in self.hubs:
+            for word in self.words:
+                message = sign_confirmation(word, CONFIRM_KEY)
+                hub.forwarder.confirmation(Message(Topics(HUB).confirm, message, False, 0))
+
+    async def shed(self) -> None:
+        """Lose the oldest that waits here, be it charted or not."""
+        await self.hub.shed(2000)
+
+
+TWO = st.sampled_from([
+    ("commit", "commit"),
+    ("minute",),
+    ("clone",),
+    ("swap",),
+    ("clone", "swap", "commit", "newest"),
+    ("send",),
+    ("newest",),
+    ("say", "settle"),
+    ("restart",),
+    ("shed",),
+])  # fmt: skip
+
+
+@given(st.lists(TWO, min_size=2, max_size=14).map(chain.from_iterable).map(list))
+@settings(deadline=None)
+@LONG
+def test_of_two_hubs_from_one_card_each_reading_is_charted_once_or_named_in_a_gap_record(deeds: list[str]) -> None:
+    @virtual_time
+    async def run(here: Path) -> None:
+        home = Copied(here)
+        for deed in deeds:
+            await getattr(home, deed)()
+        for hub in home.hubs:
+            await hub.die()
+            hub.open()  # nothing that waits is in RAM
+            await hub.drain(home.noc)
+            assert hub.waiting()[0] == 0
+        charted = home.noc.numbers()
+        assert len(charted) == len(set(charted))
+        lost = set(home.stored) - set(charted)
+        assert len(lost) <= sum(gap.fields["items"] for gap in home.noc.events("gap"))
+        for hub in home.hubs:
+            await hub.outbox.close()
+        home.noc.store.close()
+        Noc.opened.remove(home.noc)
+
+    with tempfile.TemporaryDirectory() as here:
+        run(Path(here))
