@@ -240,6 +240,44 @@ async def test_what_is_confirmed_waits_no_more_though_its_row_is_here(tmp_path: 
     await outbox.close()
 
 
+async def test_what_is_being_deleted_waits_no_more(tmp_path: Path, clock: HandClock) -> None:
+    outbox = open_outbox(tmp_path / "outbox.db", clock)
+    cls = ReadingClass.CONTINUOUS
+    for _ in range(9):
+        await outbox.commit({cls: [reading(clock, 1, cls)]})
+    outbox.confirm(2, 6, [])
+    async with asyncio.TaskGroup() as tasks:  # what is read first is handed out when it is as good as deleted
+        first = tasks.create_task(outbox.after(cls, 0, 9))
+        tasks.create_task(outbox.commit({cls: [reading(clock, 1, cls)]}))
+    assert [seq_of(row.key) for row in first.result()] == [1, 7, 8, 9, 10]
+    await outbox.close()
+
+
+async def test_nothing_is_read_that_was_deleted_meanwhile(
+    tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = open_outbox(tmp_path / "outbox.db", clock)
+    cls = ReadingClass.CONTINUOUS
+    for _ in range(9):
+        await outbox.commit({cls: [reading(clock, 1, cls)]})
+    outbox.confirm(2, 3, [])
+    run, pages = outbox.run, []
+
+    async def and_meanwhile(work: Callable[[Store], T]) -> T:
+        page = await run(work)
+        pages.append(page)
+        if len(pages) == 1:
+            monkeypatch.setattr(outbox, "run", run)
+            outbox.confirm(1, 1, [])
+            await outbox.settle()
+        return page
+
+    monkeypatch.setattr(outbox, "run", and_meanwhile)
+    assert [seq_of(row.key) for row in await outbox.after(cls, 0, 3)] == [4, 5, 6]
+    assert len(pages) == 1
+    await outbox.close()
+
+
 async def test_the_newest_row_goes_though_another_change_overtakes_the_first(tmp_path: Path, clock: HandClock) -> None:
     outbox = open_outbox(tmp_path / "outbox.db", clock)
     cls = ReadingClass.CONTINUOUS
