@@ -1,6 +1,6 @@
 """The chart: batches that were opened, each exactly once, with their readings and events.
 
-Owns: the SQL of journals, epochs, batches, ranges, covered, pending, readings, events, names and clocks.
+Owns: the SQL of journals, epochs, batches, pending, readings, events, names and clocks.
 Never: begins a transaction (its caller does), verifies or opens anything.
 
 What makes a batch charted once is its digest under its number: a hub that sends again sends the same bytes. The same
@@ -8,15 +8,19 @@ number with other bytes is no repetition but another batch, and its readings are
 journal is marked as forked.
 
 A batch may cover numbers of others, which then need not come: they were rewritten into it, or it says that they were
-shed. A number that was rewritten and comes all the same is a copy's work; one that was shed may have been on its way.
+shed. A number that was rewritten and comes all the same is the work of a copy, or of a card that forgot the rewriting:
+what such a pair of batches both hold is charted with the first. One that was shed may have been on its way.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from hub_agent.envelope import FIRST_LINK, SEQ_END, Batch, Header
 from hub_agent.model import ClockState, ReadingClass, ReceivedReading, Stamp
+from hub_agent.noc.numbers import Numbers
 from hub_agent.noc.rows import Rows
 from hub_agent.wire import Event
 
@@ -27,6 +31,10 @@ _INSERT_READING: Final = "INSERT INTO readings VALUES (NULL, ?,?, ?,?, ?,?,?,?, 
 _INSERT_EVENT: Final = "INSERT INTO events VALUES (NULL, ?,?, ?, ?,?,?,?, ?)"
 
 
+Row = tuple[Any, ...]
+"""Of the table ``readings``, without its first three columns."""
+
+
 class Journal(NamedTuple):
     """The life of one hub's database file.
 
@@ -35,19 +43,21 @@ class Journal(NamedTuple):
         hub: row of the hub.
         journal: its 16 bytes.
         forked: whether its numbers cannot be trusted to name one batch each.
+        given_up: how many of its numbers will not come, as somebody has acknowledged.
     """
 
     id: int
     hub: int
     journal: bytes
     forked: bool
+    given_up: int
 
 
 class Verdict(NamedTuple):
     """What charting a batch found out.
 
     Attributes:
-        readings: those that were not known by name.
+        readings: those that were not known by name, nor from a batch that was rewritten into this one, or this into it.
         clone: another batch has its number, or one that was rewritten comes by itself as well.
         fork: its chain does not fit the neighbours'.
     """
@@ -62,13 +72,14 @@ class Chart:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self.numbers = Numbers(db)
 
     def journal(self, hub: int, journal: bytes) -> Journal | None:
         """Look a journal up; None when nothing of it has come."""
         row = self._db.execute(
-            "SELECT id, forked FROM journals WHERE hub = ? AND journal = ?", (hub, journal)
+            "SELECT id, forked, given_up FROM journals WHERE hub = ? AND journal = ?", (hub, journal)
         ).fetchone()
-        return None if row is None else Journal(row[0], hub, journal, bool(row[1]))
+        return None if row is None else Journal(row[0], hub, journal, bool(row[1]), row[2])
 
     def add_journal(self, hub: int, journal: bytes) -> Journal:
         """Look a journal up, or begin it."""
@@ -80,6 +91,10 @@ class Chart:
     def mark_forked(self, journal: Journal) -> None:
         """From now on confirm only numbers that came, never a range that may hold one that did not."""
         self._db.execute("UPDATE journals SET forked = 1 WHERE id = ?", (journal.id,))
+
+    def give_up(self, journal: Journal, more: int) -> None:
+        """Note that so many more of its numbers will not come; fewer, where it is negative."""
+        self._db.execute("UPDATE journals SET given_up = given_up + ? WHERE id = ?", (more, journal.id))
 
     # --- epochs and what waits for them -------------------------------------------------------------------------------
 
@@ -126,46 +141,56 @@ class Chart:
     def add(self, journal: Journal, batch: Batch, digest: bytes, rows: Rows, noc_ms: int) -> Verdict:
         """Chart a batch that is not charted yet."""
         header = batch.header
-        shed = header.cls is ReadingClass.ALARM
-        clone = self._contradicts(journal, header, shed=shed)
+        twins = self._twins(journal, header)
+        clone = bool(twins or self.digests(journal, header.seq))
         fork = not self._fits(journal, header.seq, digest, header.link)
         cursor = self._db.execute(
             "INSERT INTO batches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
             (journal.id, header.seq, int(header.cls), header.items, digest, header.link, noc_ms),
         )
         place = (cursor.lastrowid, journal.hub)
-        fresh = [(row, item) for row, item in rows.readings if not item.name or self._is_new(journal.hub, item.name)]
+        readings = rows.readings
+        if twins:
+            readings = _without(readings, (row for twin in twins for row in self._readings_of(twin)))
+        fresh = [(row, item) for row, item in readings if not item.name or self._is_new(journal.hub, item.name)]
         self._db.executemany(_INSERT_READING, [place + row for row, _ in fresh])
         self._db.executemany(_INSERT_EVENT, [place + row for row, _ in rows.events])
-        self._db.executemany(
-            "INSERT INTO covered VALUES (?, ?, ?, ?, ?)",
-            [(journal.id, first, last, cursor.lastrowid, shed) for first, last in header.covers],
-        )
-        for first, last in (*header.covers, (header.seq, header.seq)):
-            self._merge(journal, first, last)
+        self.numbers.add(journal.id, header, cursor.lastrowid or 0)
         return Verdict([item for _, item in fresh], clone, fork)
 
-    def _contradicts(self, journal: Journal, header: Header, *, shed: bool) -> bool:
-        """Tell whether another batch has this one's number, or one that was rewritten comes by itself as well."""
-        if self._touching(journal, header.seq, header.seq) and (
-            self.digests(journal, header.seq) or self._rewritten(journal, header.seq)
-        ):
-            return True
-        return not shed and any(self._any_batch(journal, first, last) for first, last in header.covers)
+    def _twins(self, journal: Journal, header: Header) -> list[int]:
+        """Give the charted batches into which this one was rewritten, or that were rewritten into this one.
 
-    def _rewritten(self, journal: Journal, seq: int) -> bool:
-        """Tell whether a number was rewritten into another batch; each is, at most once."""
-        row = self._db.execute(
-            "SELECT last FROM covered WHERE journal = ? AND first <= ? AND NOT shed ORDER BY first DESC LIMIT 1",
-            (journal.id, seq),
-        ).fetchone()
-        return row is not None and seq <= row[0]
+        A healthy hub sends no such pair. They come where its card forgot the rewriting after the NOC had it, where a
+        copy of the card goes its own way, and where both were salvaged from a file that was torn in between.
+        """
+        twins = []
+        if self.numbers.has(journal.id, header.seq):
+            twins += self.numbers.rewritten_into(journal.id, header.seq)
+        for first, last in () if header.cls is ReadingClass.ALARM else header.covers:
+            rows = self._db.execute(
+                "SELECT id FROM batches WHERE journal = ? AND seq BETWEEN ? AND ?", (journal.id, first, last)
+            )
+            twins += [batch for (batch,) in rows]
+        return twins
 
-    def _any_batch(self, journal: Journal, first: int, last: int) -> bool:
-        row = self._db.execute(
-            "SELECT 1 FROM batches WHERE journal = ? AND seq BETWEEN ? AND ? LIMIT 1", (journal.id, first, last)
-        ).fetchone()
-        return row is not None
+    def _readings_of(self, batch: int) -> Iterator[Row]:
+        """Give the readings charted with a batch, as rows.
+
+        What is wanted so seldom has no index: ids count up as batches come, so that they are found by halving.
+        """
+        newest = self._db.execute("SELECT coalesce(max(id), 0) FROM readings").fetchone()[0]
+        ids = range(1, newest + 1)
+        first, behind = (1 + bisect_left(ids, one, key=self._batch_behind) for one in (batch, batch + 1))
+        return self._db.execute(
+            "SELECT device, class, boot, monotonic_ms, wall_ms, synced, quality, stored, device_time, offset_min, "
+            "record, user, measurements, samples FROM readings WHERE id >= ? AND id < ?",
+            (first, behind),
+        )
+
+    def _batch_behind(self, reading: int) -> int:
+        query = "SELECT batch FROM readings WHERE id >= ? ORDER BY id LIMIT 1"
+        return int(self._db.execute(query, (reading,)).fetchone()[0])
 
     def _is_new(self, hub: int, name: str) -> bool:
         cursor = self._db.execute("INSERT INTO names VALUES (?, ?) ON CONFLICT DO NOTHING", (hub, bytes.fromhex(name)))
@@ -180,38 +205,6 @@ class Chart:
             "SELECT link FROM batches WHERE journal = ? AND seq = ?", (journal.id, seq + 1)
         ).fetchall()
         return (not before or link in before) and (not after or (digest,) in after)
-
-    # --- ranges -------------------------------------------------------------------------------------------------------
-
-    def _merge(self, journal: Journal, first: int, last: int) -> None:
-        """Add numbers to those accounted for, so that neighbours become one range."""
-        touched = self._touching(journal, first - 1, last + 1)
-        self._db.executemany(
-            "DELETE FROM ranges WHERE journal = ? AND first = ?", [(journal.id, r[0]) for r in touched]
-        )
-        merged = (
-            (min(first, *(r[0] for r in touched)), max(last, *(r[1] for r in touched))) if touched else (first, last)
-        )
-        self._db.execute("INSERT INTO ranges VALUES (?, ?, ?)", (journal.id, *merged))
-
-    def _touching(self, journal: Journal, first: int, last: int) -> list[tuple[int, int]]:
-        """Give the ranges accounted for that hold a number of first..last."""
-        return self._db.execute(
-            "SELECT first, last FROM ranges WHERE journal = ?1 AND last >= ?2 AND first BETWEEN "
-            "coalesce((SELECT max(first) FROM ranges WHERE journal = ?1 AND first <= ?2), 0) AND ?3",
-            (journal.id, first, last),
-        ).fetchall()
-
-    def first_of(self, journal: Journal, seq: int) -> int:
-        """Give the lowest number from which on, up to a charted one, all are accounted for."""
-        return int(self._touching(journal, seq, seq)[0][0])
-
-    def missing(self, journal: Journal, last: int) -> int:
-        """Count the numbers of 1..last that are neither charted nor covered."""
-        known = self._db.execute(
-            "SELECT total(min(last, ?2) - first + 1) FROM ranges WHERE journal = ?1 AND first <= ?2", (journal.id, last)
-        ).fetchone()[0]
-        return last - int(known)
 
     # --- clocks -------------------------------------------------------------------------------------------------------
 
@@ -275,3 +268,20 @@ class Chart:
         """Count what is charted. Reads whole indices: for people and tests, not for every second."""
         tables = ("batches", "readings", "events", "pending", "epochs")
         return {name: self._db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}  # noqa: S608
+
+
+def _without(readings: Sequence[tuple[Row, ReceivedReading]], here: Iterable[Row]) -> list[tuple[Row, ReceivedReading]]:
+    """Leave out readings that are here already, each as often as it is here."""
+    known = Counter(map(_identity, here))
+    left = []
+    for row, item in readings:
+        identity = _identity(row)
+        known[identity] -= 1
+        if known[identity] < 0:
+            left.append((row, item))
+    return left
+
+
+def _identity(row: Row) -> Row:
+    """Give what tells a reading from every other of its hub: all but the wall clock, which a batch rounds by itself."""
+    return row[:4] + row[5:]

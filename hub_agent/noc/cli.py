@@ -135,16 +135,18 @@ def hub_list(store: StoreOption = STORE, as_json: JsonOption = False) -> None:
 @hub_app.command("acknowledge")
 @_told
 def hub_acknowledge(hub_id: HubArgument, store: StoreOption = STORE, as_json: JsonOption = False) -> None:
-    """Clear a hub's faults, after somebody has looked at it.
+    """Clear a hub's faults, after somebody has looked at it, and give up what is lost.
 
     Example: hub-noc hub acknowledge hub-0001
     """
     from hub_agent.clock import SystemClock
+    from hub_agent.noc.gaps import acknowledge
     from hub_agent.noc.store import Store
 
     with Store(store) as opened, opened.transaction():
-        cleared = opened.faults.clear(hub_id, SystemClock().stamp().wall_ns // 1_000_000)
-    _say(as_json, {"hub": hub_id, "cleared": cleared}, f"{hub_id}: {cleared} cleared.")
+        cleared, given_up = acknowledge(opened, hub_id, SystemClock().stamp().wall_ns // 1_000_000)
+    text = f"{hub_id}: {cleared} cleared." + (f" {given_up} lost batch numbers given up." if given_up else "")
+    _say(as_json, {"hub": hub_id, "cleared": cleared, "given_up": given_up}, text)
 
 
 @app.command()

@@ -16,11 +16,12 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hub_agent import wire
-from hub_agent.envelope import SEQ_END, Batch, digest, parse_batch, parse_epoch
+from hub_agent.envelope import Batch, digest, parse_batch, parse_epoch
 from hub_agent.errors import SealError, StorageError
 from hub_agent.model import ReadingClass
 from hub_agent.mqtt import Message
 from hub_agent.noc.chart import Journal
+from hub_agent.noc.gaps import claim_of, lost
 from hub_agent.noc.hubs import Hub
 from hub_agent.noc.lines import Charted, Fault
 from hub_agent.noc.outcome import Outcome
@@ -218,13 +219,14 @@ class Intake:
             self._depth -= 1
 
     def _confirm(self, hub: Hub, journal: Journal, batch: Batch, outcome: Outcome) -> None:
-        """Confirm a charted batch, with all below it that leaves no hole: a lost confirmation is made good by the next.
+        """Confirm a charted batch, with those below that came too: a lost confirmation is made good by the next.
 
-        Nothing above it: if its hub was set back in time, it has put other content under those numbers meanwhile.
+        Nothing above it, and nothing below a number that is only covered: if its hub was set back in time, it has put
+        other content under those numbers meanwhile, and no link tells.
         """
         header = batch.header
         word = outcome.word(hub)
-        first = header.seq if journal.forked else self._store.chart.first_of(journal, header.seq)
+        first = header.seq if journal.forked else self._store.chart.numbers.first_of(journal.id, header.seq)
         word.confirmed.add((header.epoch, first, header.seq))
         word.urgent = word.urgent or header.cls is ReadingClass.ALARM
 
@@ -232,23 +234,17 @@ class Intake:
 
     def _compare(self, hub: Hub, health: Mapping[str, Any], noc_ms: int, outcome: Outcome) -> None:
         """Compare what a hub says of its journal with the chart: every number is here, or waits there, or is lost."""
-        try:
-            storage = health["storage"]
-            journal = bytes.fromhex(storage["journal"])
-            last, chain = int(storage["last_seq"]), bytes.fromhex(storage["chain"])
-            waiting = sum(int(lane["numbers"]) for lane in health["delivery"]["waiting"].values())
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return  # a hub that does not say; it is no fault
-        known = self._store.chart.journal(hub.id, journal)
-        if known is None or not 0 <= last < SEQ_END:
+        claim = claim_of(health)
+        if claim is None:
             return
-        digests = self._store.chart.digests(known, last)
-        if digests and chain not in digests:  # nobody signed it, so nothing is marked as forked
-            self._fault(Fault(hub.name, "clone", journal, last), noc_ms, outcome)
-        if self._store.chart.missing(known, last) > waiting:
-            self._fault(Fault(hub.name, "gap", journal, last), noc_ms, outcome)
+        known = self._store.chart.journal(hub.id, claim.journal)
+        digests = [] if known is None else self._store.chart.digests(known, claim.last)
+        if digests and claim.chain not in digests:  # nobody signed it, so nothing is marked as forked
+            self._fault(Fault(hub.name, "clone", claim.journal, claim.last), noc_ms, outcome)
+        if lost(self._store, known, claim) > 0:
+            self._fault(Fault(hub.name, "gap", claim.journal, claim.last), noc_ms, outcome)
         else:
-            self._store.faults.clear(hub.name, noc_ms, kind="gap", journal=journal)
+            self._store.faults.clear(hub.name, noc_ms, kind="gap", journal=claim.journal)
 
 
 def _split(items: Sequence[wire.Item]) -> tuple[list[wire.Event], list[wire.Item]]:

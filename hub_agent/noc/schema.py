@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from hub_agent.errors import StorageError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
@@ -43,11 +43,13 @@ CREATE TABLE hubs (
 ) STRICT;
 
 -- forked: two different batches of one number were seen, or a chain that does not fit
+-- given_up: how many numbers are missing for good, as somebody has acknowledged
 CREATE TABLE journals (
-    id      INTEGER PRIMARY KEY,
-    hub     INTEGER NOT NULL,
-    journal BLOB NOT NULL,
-    forked  INTEGER NOT NULL DEFAULT 0,
+    id       INTEGER PRIMARY KEY,
+    hub      INTEGER NOT NULL,
+    journal  BLOB NOT NULL,
+    forked   INTEGER NOT NULL DEFAULT 0,
+    given_up INTEGER NOT NULL DEFAULT 0,
     UNIQUE (hub, journal)
 ) STRICT;
 
@@ -75,6 +77,7 @@ CREATE TABLE ranges (
     journal INTEGER NOT NULL,
     first   INTEGER NOT NULL,
     last    INTEGER NOT NULL,
+    came    INTEGER NOT NULL,    -- from here to last each is charted; last + 1 where the last is covered alone
     PRIMARY KEY (journal, first)
 ) WITHOUT ROWID, STRICT;
 
@@ -217,6 +220,13 @@ SELECT d.hub, d.device, d.why, d.since_ms, CASE WHEN d.until_ms IS NOT NULL OR d
 FROM dated d;
 """
 
+_SECOND: Final = """
+ALTER TABLE ranges ADD COLUMN came INTEGER NOT NULL DEFAULT 0;
+UPDATE ranges SET came = last + 1;
+ALTER TABLE journals ADD COLUMN given_up INTEGER NOT NULL DEFAULT 0;
+"""
+"""From version 1, where nobody wrote down which numbers came by themselves."""
+
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file, making it (mode 0600) where it is not there.
@@ -242,8 +252,8 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         db.execute(pragma)
     with transaction(db):
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            for statement in _SCHEMA.split(";\n"):
+        if version < SCHEMA_VERSION:
+            for statement in (_SECOND if version else _SCHEMA).split(";\n"):
                 if statement.strip():
                     db.execute(statement)
             db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

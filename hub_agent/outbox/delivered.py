@@ -4,7 +4,9 @@ Owns: the ranges that go with the next change of the file, and which of their ba
 Never: touches the file, or believes anybody; its caller has the NOC's word.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 
 Range = tuple[int, int]
 
@@ -14,6 +16,7 @@ class Delivered:
 
     def __init__(self) -> None:
         self._ranges: list[Range] = []
+        self._going: list[tuple[Range, ...]] = []
         self._counted: set[int] = set()
 
     def __len__(self) -> int:
@@ -22,7 +25,7 @@ class Delivered:
 
     def __contains__(self, seq: int) -> bool:
         """Say whether the NOC has a batch, whose row goes with the next change."""
-        return seq in self._counted or any(first <= seq <= last for first, last in self._ranges)
+        return seq in self._counted or any(first <= seq <= last for first, last in chain(self._ranges, *self._going))
 
     def add(self, first: int, last: int) -> None:
         """Take the NOC's word for a range."""
@@ -37,14 +40,18 @@ class Delivered:
         self._counted.add(seq)
         return fresh
 
-    def take(self) -> tuple[Range, ...]:
-        """Take the ranges out, to delete their rows."""
-        taken, self._ranges = tuple(self._ranges), []
-        return taken
-
-    def put_back(self, ranges: Iterable[Range]) -> None:
-        """Put ranges back of which rows may still be here."""
-        self._ranges[:0] = ranges
+    @contextmanager
+    def going(self) -> Iterator[tuple[Range, ...]]:
+        """Give the ranges whose rows are deleted inside; they stay here until that is done, and if it fails."""
+        going, self._ranges = tuple(self._ranges), []
+        self._going.append(going)
+        try:
+            yield going
+        except BaseException:
+            self._ranges[:0] = going
+            raise
+        finally:
+            self._going.remove(going)
 
     def gone(self, seq: int) -> bool:
         """Note that the row of a batch was deleted; say whether it had been counted before."""

@@ -7,7 +7,6 @@ Everything that touches the file runs on one thread: a slow commit never stops t
 coroutine leaves a cursor open.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -155,21 +154,17 @@ class Outbox:
 
     async def _write(self, work: Callable[[Confirmed], Written]) -> Written:
         """Let the writer write, knowing what is confirmed; book what it did."""
-        confirmed = self._delivered.take()
-        try:
-            (written, took_s), newest = await self.run(
-                lambda store: (self.card.timed(lambda: work(confirmed)), store.last_seq)
-            )
-        except (StorageError, asyncio.CancelledError):
-            self._delivered.put_back(confirmed)
-            raise
-        self.card.commits.add(took_s)
-        self._book(written)
-        for gone in written.deleted:
-            if not self._delivered.gone(seq_of(gone.key)):
-                self._count(gone.key, -1, -gone.items, -gone.numbers)
-        if any(last >= newest for _, last in confirmed):  # it stays until another follows it, as the chain's end
-            self._delivered.put_back([(newest, newest)])
+        with self._delivered.going() as confirmed:
+
+            def do(store: Store) -> tuple[Written, float, Row | None]:
+                written, took_s = self.card.timed(lambda: work(confirmed))
+                return written, took_s, store.newest() if any(last >= store.last_seq for _, last in confirmed) else None
+
+            written, took_s, end = await self.run(do)
+            self.card.commits.add(took_s)
+            self._book(written)
+        if end is not None:  # it stays until another follows it, as the chain's end
+            self.confirm(seq_of(end.key), seq_of(end.key), [end])
         return written
 
     async def rewrite(self, group: Sequence[Kept]) -> None:
@@ -185,7 +180,10 @@ class Outbox:
     def _book(self, written: Written) -> None:
         for batch in written.committed:
             self._count(batch.key, 1, batch.items, batch.numbers)
-        self._removals += len(written.removed)
+        self._removals += len(written.removed) + len(written.deleted)
+        for gone in written.deleted:
+            if not self._delivered.gone(seq_of(gone.key)):
+                self._count(gone.key, -1, -gone.items, -gone.numbers)
         for gone in written.removed:
             self.recent.drop(gone.key)
             self._count(gone.key, -1, -gone.items, -gone.numbers)
@@ -210,7 +208,7 @@ class Outbox:
         last_seq = self.last_seq  # first: the writer's thread adds an epoch before the first number under it
         return self._writer.epochs.span(epoch_id, last_seq)
 
-    def confirm(self, first: int, last: int, flown: Iterable[Committed]) -> None:
+    def confirm(self, first: int, last: int, flown: Iterable[Committed | Row]) -> None:
         """Note that the NOC has a range of batches; they go with the next commit, or with :meth:`settle`.
 
         Args:
@@ -241,7 +239,7 @@ class Outbox:
             if cast_out is not None:
                 self._book(cast_out)
                 self._untold += cast_out.committed
-            if self._removals != removals:  # what was read before may have been shed or rewritten since
+            if self._removals != removals:  # what was read before may be gone since
                 found, behind, removals = [], key, self._removals
                 continue
             found += [row for row in rows if seq_of(row.key) not in self._delivered]

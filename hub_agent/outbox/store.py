@@ -115,16 +115,9 @@ class Store:
         return bytes(value)
 
     def _tail(self) -> tuple[int, bytes]:
-        """Find the last batch number used and its digest: the newest batch is kept until another follows it."""
-        newest = (0, FIRST_LINK)
-        for cls in ReadingClass:
-            row = self._db.execute(
-                "SELECT key, envelope FROM batches WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1",
-                (key_of(cls, 0), key_of(cls, SEQ_MASK)),
-            ).fetchone()
-            if row is not None and seq_of(row[0]) > newest[0]:
-                newest = (seq_of(row[0]), digest(row[1]))
-        return newest
+        """Find the last batch number used and its digest."""
+        newest = self.newest()
+        return (0, FIRST_LINK) if newest is None else (seq_of(newest.key), digest(newest.envelope))
 
     def close(self) -> None:
         """Close the file; a last checkpoint folds the WAL into it."""
@@ -210,6 +203,12 @@ class Store:
         """Read one batch; None when it is gone."""
         found = self._db.execute("SELECT key, items, envelope, numbers FROM batches WHERE key = ?", (key,)).fetchone()
         return None if found is None else Row(*found)
+
+    def newest(self) -> Row | None:
+        """Read the batch with the highest number, which is kept until another follows it; None when there is none."""
+        query = "SELECT max(key) FROM batches WHERE key BETWEEN ? AND ?"
+        ends = [self._db.execute(query, (key_of(cls, 0), key_of(cls, SEQ_MASK))).fetchone()[0] for cls in ReadingClass]
+        return self.row(max((key for key in ends if key is not None), key=seq_of, default=0))
 
     def tally(self) -> dict[ReadingClass, Tally]:
         """Count what waits, by class. Reads the whole file: for the start, not for every second."""

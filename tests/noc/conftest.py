@@ -1,7 +1,9 @@
 """A hub's batches without a broker, and an intake that takes them."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -52,6 +54,19 @@ class Hub:
         """Give the ranges that the hub is told under its present epoch."""
         confirmed = outcome.words[self.name].confirmed
         return {(first, last) for epoch, first, last in confirmed if epoch == self.epoch.id}
+
+
+def health(hub: Hub, *, waiting: int = 0, chain: bytes | None = None, last_seq: Any = None) -> Message:  # noqa: ANN401
+    """Give a heartbeat's part that speaks of the journal."""
+    content = {
+        "storage": {
+            "journal": hub.journal.hex(),
+            "last_seq": hub.seq if last_seq is None else last_seq,
+            "chain": (hub.link if chain is None else chain).hex(),
+        },
+        "delivery": {"waiting": {"alarm": {"numbers": 0}, "continuous": {"numbers": waiting}}},
+    }
+    return hub.message("health", json.dumps(content).encode())
 
 
 class Bench:

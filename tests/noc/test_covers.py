@@ -32,7 +32,7 @@ def batches(bench: Bench, hub: Hub) -> list[Message]:
 def missing(bench: Bench, hub: Hub) -> int:
     journal = bench.store.chart.journal(1, hub.journal)
     assert journal is not None
-    return bench.store.chart.missing(journal, hub.seq)
+    return bench.store.chart.numbers.missing(journal.id, hub.seq)
 
 
 def test_a_rewritten_batch_accounts_for_those_it_covers(bench: Bench, hub: Hub, batches: list[Message]) -> None:
@@ -42,7 +42,9 @@ def test_a_rewritten_batch_accounts_for_those_it_covers(bench: Bench, hub: Hub, 
     assert hub.confirmed(outcome) == {(1, 1), (6, 6)}
     outcome = bench.take(batches[4])
     assert missing(bench, hub) == 0
-    assert hub.confirmed(outcome) == {(1, 5)}
+    assert hub.confirmed(outcome) == {(5, 5)}
+    outcome = bench.take(hub.batch([reading(2)]))
+    assert hub.confirmed(outcome) == {(5, 7)}
     assert outcome.faults == []
 
 
@@ -70,6 +72,23 @@ def test_a_rewritten_number_that_comes_by_itself_is_a_copy_s_work(
     assert bench.count("readings") == 2  # both are charted
 
 
+@pytest.mark.parametrize("original_first", [True, False])
+def test_the_readings_of_a_rewritten_number_that_comes_by_itself_are_charted_once(
+    bench: Bench, hub: Hub, *, original_first: bool
+) -> None:
+    twice = reading(97)
+    seconds = [[reading(95)], [twice, reading("96.5", cls=ReadingClass.WAVEFORM)], [twice], [reading(98)]]
+    bench.take(hub.keys())
+    originals = [hub.batch(items) for items in seconds]
+    rewritten = covering(hub, ((1, 3),), CONTINUOUS, *(item for items in seconds[:3] for item in items))
+    order = [originals[1], rewritten] if original_first else [rewritten, originals[1]]
+    charted = bench.take(*order, originals[3]).charted
+    assert len(charted) == bench.count("readings") == 5
+    outcome = bench.take(originals[0], originals[2])
+    assert outcome.charted == []
+    assert hub.confirmed(outcome) == {(1, 1), (3, 3)}
+
+
 def test_a_rewritten_batch_that_is_shed_later_takes_its_numbers_along(
     bench: Bench, hub: Hub, batches: list[Message]
 ) -> None:
@@ -78,12 +97,27 @@ def test_a_rewritten_batch_that_is_shed_later_takes_its_numbers_along(
     assert (missing(bench, hub), outcome.faults) == (0, [])
 
 
+@pytest.mark.parametrize("cls", [ALARM, CONTINUOUS])
+def test_a_range_never_goes_beyond_a_covered_number(
+    bench: Bench, hub: Hub, batches: list[Message], cls: ReadingClass
+) -> None:
+    """A hub that was set back puts others under those numbers, of which the chain cannot tell."""
+    outcome = bench.take(batches[0], covering(hub, ((2, 3),), cls, reading(1)))
+    assert hub.confirmed(outcome) == {(1, 1), (6, 6)}
+    hub.seq, hub.link, hub.epoch = 1, digest(batches[0].payload), hub.sealer.open_epoch(0)
+    second, third, fourth = hub.batch([reading(52)]), hub.batch([reading(53)]), hub.batch([reading(54)])
+    assert hub.confirmed(bench.take(hub.keys(), fourth)) == {(4, 4)}
+    assert hub.confirmed(bench.take(third)) == {(3, 3)}
+    assert hub.confirmed(bench.take(second)) == {(2, 2)}
+    assert bench.count("readings") == 5
+
+
 def test_the_same_again_is_confirmed_and_changes_nothing(bench: Bench, hub: Hub, batches: list[Message]) -> None:
     rewritten, shed = covering(hub, ((2, 4),), CONTINUOUS, reading(1)), gap_record(hub, ((1, 1),))
     bench.take(batches[4], rewritten, shed)
     outcome = bench.take(rewritten, shed)
     assert (outcome.charted, outcome.faults, missing(bench, hub)) == ([], [], 0)
-    assert hub.confirmed(outcome) == {(1, 6), (1, 7)}
+    assert hub.confirmed(outcome) == {(5, 6), (5, 7)}
 
 
 # --- what was salvaged ------------------------------------------------------------------------------------------------

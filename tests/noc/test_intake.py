@@ -1,6 +1,5 @@
 """What the NOC makes of each message."""
 
-import json
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +23,7 @@ from hub_agent.noc.lines import Fault
 from hub_agent.noc.spool import Letter
 from hub_agent.noc.store import Store
 from hub_agent.wire import Event
-from tests.noc.conftest import NOW_MS, Bench, Hub
+from tests.noc.conftest import NOW_MS, Bench, Hub, health
 from tests.noc.ends import event, reading
 
 JSON = st.recursive(
@@ -266,18 +265,6 @@ def test_the_next_good_clock_dates_or_else_the_last(bench: Bench, hub: Hub) -> N
     assert dated == [(c.received_ms,) for c in charted]
 
 
-def health(hub: Hub, *, waiting: int = 0, chain: bytes | None = None, last_seq: Any = None) -> Message:  # noqa: ANN401
-    content = {
-        "storage": {
-            "journal": hub.journal.hex(),
-            "last_seq": hub.seq if last_seq is None else last_seq,
-            "chain": (hub.link if chain is None else chain).hex(),
-        },
-        "delivery": {"waiting": {"alarm": {"numbers": 0}, "continuous": {"numbers": waiting}}},
-    }
-    return hub.message("health", json.dumps(content).encode())
-
-
 def test_numbers_that_neither_came_nor_wait_are_a_gap_until_they_come(bench: Bench, hub: Hub) -> None:
     batches = [hub.batch([reading(90 + i)]) for i in range(5)]
     bench.take(hub.keys(), batches[0], batches[4])
@@ -287,6 +274,15 @@ def test_numbers_that_neither_came_nor_wait_are_a_gap_until_they_come(bench: Ben
     bench.take(*batches[1:4])
     assert [fault.kind for fault in bench.store.faults.open()] == ["gap"]
     assert bench.take(health(hub)).faults == []
+    assert bench.store.faults.open() == []
+
+
+def test_a_journal_of_which_nothing_came_is_a_gap_once_its_hub_has_let_go_of_anything(bench: Bench, hub: Hub) -> None:
+    assert bench.take(health(hub)).faults == []
+    batches = [hub.batch([reading(90 + i)]) for i in range(2)]
+    assert bench.take(health(hub, waiting=2)).faults == []
+    assert bench.take(health(hub, waiting=1)).faults == [Fault("hub-1", "gap", hub.journal, 2)]
+    assert bench.take(hub.keys(), *batches, health(hub)).faults == []
     assert bench.store.faults.open() == []
 
 
@@ -302,6 +298,7 @@ def test_a_heartbeat_of_another_history_is_a_clone(bench: Bench, hub: Hub) -> No
 def test_a_heartbeat_may_say_anything(bench: Bench, hub: Hub, last_seq: object) -> None:
     bench.take(hub.keys(), hub.batch([reading(97)]))
     assert bench.take(health(hub, last_seq=last_seq)).faults == []
+    assert bench.take(health(Hub(hub.name, b"another journal!"), last_seq=last_seq, waiting=1)).faults == []
     assert bench.take(hub.message("health", b'{"storage":7}')).faults == []
     assert bench.store.hubs.seen()[0].health == {"storage": 7}
 

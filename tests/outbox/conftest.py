@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from hub_agent.noc import schema
+from hub_agent.outbox import store
 from tests.outbox.journey import Noc
 
 
@@ -13,3 +15,13 @@ def closed_nocs() -> Iterator[None]:
     yield
     while Noc.opened:
         Noc.opened.pop().store.close()
+
+
+@pytest.fixture(scope="module")
+def unsynced() -> Iterator[None]:
+    """Commit to the page cache alone: where no power fails, a test would mostly wait for the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (schema, store):
+            pragmas = [pragma.replace("synchronous=FULL", "synchronous=OFF") for pragma in module._PRAGMAS]
+            patch.setattr(module, "_PRAGMAS", tuple(pragmas))
+        yield

@@ -22,7 +22,9 @@ from hub_agent.nomenclature import SPO2
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import UNBOUNDED, Outbox
 from hub_agent.outbox.quota import Limits
+from hub_agent.outbox.rows import Written
 from hub_agent.outbox.store import Store
+from hub_agent.outbox.writer import Confirmed
 from hub_agent.seal import Sealer
 from hub_agent.topics import Topics
 from hub_agent.wire import Event, Item
@@ -56,13 +58,18 @@ class Noc:
     opened: ClassVar["list[Noc]"] = []
 
     def __init__(self, path: Path) -> None:
-        self.store = NocStore(path)
+        self.path = path
         self.opened.append(self)
-        self.intake = Intake(self.store, {RECIPIENT.kid: NOC_KEY})
+        self.open()
         with self.store.transaction():
             self.store.hubs.add(HUB, IDENTITY.public_key(), 0)
         self.charted: list[Charted] = []
         self.faults: list[Fault] = []
+
+    def open(self) -> None:
+        """Open the store that lies there."""
+        self.store = NocStore(self.path)
+        self.intake = Intake(self.store, {RECIPIENT.kid: NOC_KEY})
 
     def take(self, topic: str, payload: bytes) -> list[Confirmation]:
         """Take one message; give what the hub must be told."""
@@ -156,6 +163,17 @@ class Hub:
     async def commit(self, items: Iterable[Item], cls: ReadingClass = ReadingClass.CONTINUOUS) -> None:
         """Commit one batch."""
         self.forwarder.offer(await self.outbox.commit({cls: [*items]}))
+
+    async def shed(self, wanted: int = 500) -> None:
+        """Make room as where there is none: the oldest that waits goes, with a gap record."""
+
+        def work(confirmed: Confirmed) -> Written:
+            done = Written()
+            self.outbox._writer._let_go(done, confirmed)
+            self.outbox._writer.shed(wanted, done, confirmed)
+            return done
+
+        self.forwarder.offer((await self.outbox._write(work)).committed)
 
     async def drain(self, noc: Noc, *, confirm: bool = True) -> Line:
         """Be connected until nothing more can be sent; with ``confirm``, until all of it is confirmed."""

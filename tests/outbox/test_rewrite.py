@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from hub_agent.envelope import Ranges, parse_batch
 from hub_agent.errors import StorageError
 from hub_agent.model import ReadingClass
-from hub_agent.outbox.rows import Row, Written
+from hub_agent.outbox.rows import Row
 from hub_agent.outbox.store import Change, Store
-from hub_agent.outbox.writer import Confirmed
 from hub_agent.topics import Topics
 from hub_agent.wire import Event
 from tests.outbox.journey import Hub, Noc, reading
@@ -21,6 +20,8 @@ from tests.rooms import HUB
 from tests.virtual import LoopClock, VirtualLoop, virtual_time
 
 CLS = ReadingClass.CONTINUOUS
+
+pytestmark = pytest.mark.usefixtures("unsynced")
 
 
 async def seconds(hub: Hub, numbers: range, every_s: float = 1.0) -> None:
@@ -155,20 +156,11 @@ class Story:
                 await hub.die()
                 hub.open()
             case _:
-                await self._shed()
+                await hub.shed()
 
     async def _one(self, cls: ReadingClass) -> None:
         [number] = self._more(1)
         await self.hub.commit([reading(number, self.hub.clock, cls)], cls)
-
-    async def _shed(self) -> None:
-        def work(confirmed: Confirmed) -> Written:
-            done = Written()
-            self.hub.outbox._writer._let_go(done, confirmed)
-            self.hub.outbox._writer.shed(500, done, confirmed)
-            return done
-
-        self.hub.forwarder.offer((await self.hub.outbox._write(work)).committed)
 
     async def end(self) -> tuple[list[int], list[Event]]:
         """Deliver everything; give what was charted and the gap records."""

@@ -1,11 +1,14 @@
-"""A card that forgets: after a power cut the file is as it was some commits ago, and numbers are used again."""
+"""An end that forgets: after a power cut a hub's file is as it was some commits ago, and numbers are used again; or the
+NOC's store is lost, and an old copy is put back."""
 
 import asyncio
+import json
 import shutil
 import tempfile
 from itertools import chain
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +22,11 @@ from tests.noc.ends import CONFIRM_KEY
 from tests.outbox.journey import Hub, Line, Noc, reading
 from tests.rooms import HUB
 from tests.virtual import LoopClock, virtual_time
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+
+LONG = pytest.mark.timeout(240)
+"""As many stories as the profile says, 100 with ``scripts/test --all``: 20 s of work, and more on a busy machine."""
 
 
 async def _fill(hub: Hub, numbers: range, clock: Clock) -> None:
@@ -87,6 +95,48 @@ async def test_a_word_about_a_batch_that_came_again_says_nothing_of_later_number
     await hub.outbox.close()
 
 
+@virtual_time
+async def test_a_word_says_nothing_of_numbers_for_which_a_forgotten_gap_record_stood(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    await home.commit()
+    await home.send()
+    await home.say()
+    await home.settle()
+    await home.image_card()
+    for _ in range(5):
+        await home.commit()
+    await home.hub.shed(10_000)
+    await home.send()
+    assert home.noc.events("gap")
+    await home.set_back()
+    await home.commit()
+    await home.commit()
+    await home.newest()
+    await home.restart()  # nothing is in RAM any more
+    await home.hub.drain(home.noc)
+    assert set(home.stored) <= set(home.noc.numbers())
+    await home.hub.outbox.close()
+
+
+@virtual_time
+async def test_what_was_rewritten_and_comes_by_itself_from_a_card_that_forgot_the_rewriting_is_charted_once(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path)
+    await home.minute()
+    assert await home.rewritten()
+    await home.send()
+    assert sorted(home.noc.numbers()) == home.stored
+    await home.set_back()
+    assert not await home.rewritten()
+    await home.commit()
+    await home.hub.drain(home.noc)
+    assert sorted(home.noc.numbers()) == home.stored
+    assert {fault.kind for fault in home.noc.faults} == {"clone"}
+    assert home.hub.waiting()[0] == 0
+    await home.hub.outbox.close()
+
+
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.integers(0, 4))
 @settings(max_examples=50)
 def test_each_number_belongs_to_one_epoch(lengths: list[int], spare: int) -> None:
@@ -106,6 +156,7 @@ class Home:
         for place in (self.card, self.image):
             place.mkdir()
         self.hub, self.noc = Hub(self.card / "o.db", LoopClock()), Noc(here / "noc.db")
+        self.copy = here / "copy.db"
         self.words: list[Confirmation] = []
         self.number = 0
         self.stored: list[int] = []
@@ -116,6 +167,18 @@ class Home:
         await self.hub.commit([reading(self.number, self.hub.clock)])
         self.stored.append(self.number)
 
+    async def minute(self) -> None:
+        """Commit for a minute, with an image of the card from before the minute is rewritten into one batch."""
+        for _ in range(7):
+            await self.commit()
+            await asyncio.sleep(10)
+        await self.image_card()
+        await self.hub.forwarder.rewrite()
+
+    async def rewritten(self) -> bool:
+        """Say whether a batch that stands for others waits."""
+        return any(row.numbers > 1 for row in await self.hub.outbox.after(ReadingClass.CONTINUOUS, 0, 100))
+
     async def send(self) -> None:
         line = Hoarding(self.noc, self.words)
         async with asyncio.TaskGroup() as tasks:
@@ -123,6 +186,20 @@ class Home:
             await asyncio.sleep(0.5)
             line.lose("enough")
             await sending
+
+    async def newest(self) -> None:
+        """Send the newest batch before all others, as what is fresh goes, and hear what is said of it."""
+        row = (await self.hub.outbox.after(ReadingClass.CONTINUOUS, 0, 100))[-1:]
+        line = Hoarding(self.noc, self.words)
+        for one in row:
+            record = self.hub.outbox.epoch_record(parse_batch(one.envelope).header.epoch)
+            assert record is not None
+            _ = line.publish(f"hubs/v1/{HUB}/up/keys", record)
+            _ = line.publish(f"hubs/v1/{HUB}/up/live", one.envelope)
+            self.hub.outbox.sent(one.key)
+            self.hub.forwarder.lanes.forget([one.key])
+        await self.say()
+        await self.settle()
 
     async def say(self) -> None:
         """Deliver every word that the broker was ever given."""
@@ -140,6 +217,22 @@ class Home:
     async def restart(self) -> None:
         await self.hub.die()
         self.hub.open()
+
+    async def copy_noc(self) -> None:
+        self.copy.unlink(missing_ok=True)
+        self.noc.store._db.execute("VACUUM INTO ?", (str(self.copy),))
+
+    async def restore_noc(self) -> None:
+        """Put the copy in the place of the NOC's store, as after the loss of its disk."""
+        store = self.noc.store
+        store.close()
+        for suffix in ("", "-wal", "-shm"):
+            store.path.with_name(store.path.name + suffix).unlink(missing_ok=True)
+        shutil.copyfile(self.copy, store.path)
+        self.noc.open()
+
+    async def beat(self) -> None:
+        self.noc.take(Topics(HUB).health, json.dumps(self.hub.health()).encode())
 
     async def set_back(self) -> None:
         await self.hub.die()
@@ -161,6 +254,9 @@ class Hoarding(Line):
 DEEDS = st.sampled_from([
     ("commit", "commit"),
     ("image_card", "commit", "commit", "send", "set_back"),
+    ("minute",),
+    ("newest",),
+    ("minute", "send", "set_back"),
     ("send",),
     ("say", "settle", "restart"),
     ("commit", "say"),
@@ -169,7 +265,8 @@ DEEDS = st.sampled_from([
 
 
 @given(st.lists(DEEDS, min_size=2, max_size=12).map(chain.from_iterable).map(list))
-@settings(max_examples=min(60, settings().max_examples))
+@settings(deadline=None)
+@LONG
 def test_whatever_a_card_forgets_and_a_broker_repeats_all_that_is_stored_is_charted_once(deeds: list[str]) -> None:
     @virtual_time
     async def run(here: Path) -> None:
@@ -182,6 +279,121 @@ def test_whatever_a_card_forgets_and_a_broker_repeats_all_that_is_stored_is_char
         assert set(home.stored) <= set(charted)
         assert not await home.hub.outbox.oldest()
         await home.hub.outbox.close()
+        home.noc.store.close()
+        Noc.opened.remove(home.noc)
+
+    with tempfile.TemporaryDirectory() as here:
+        run(Path(here))
+
+
+LOSSES = st.sampled_from([
+    ("commit", "commit"),
+    ("minute",),
+    ("send",),
+    ("send", "say", "settle"),
+    ("newest",),
+    ("say", "settle", "restart"),
+    ("copy_noc",),
+    ("restore_noc",),
+    ("beat",),
+])  # fmt: skip
+
+
+@given(st.lists(LOSSES, min_size=2, max_size=12).map(chain.from_iterable).map(list))
+@settings(deadline=None)
+@LONG
+def test_what_a_noc_lost_with_its_store_comes_again_or_is_told_as_a_gap(deeds: list[str]) -> None:
+    @virtual_time
+    async def run(here: Path) -> None:
+        home = Home(here)
+        await home.copy_noc()
+        for deed in deeds:
+            await getattr(home, deed)()
+        await home.hub.drain(home.noc)
+        await home.beat()
+        rows = home.noc.store._db.execute("SELECT measurements ->> '$[0][2]' FROM readings ORDER BY 1").fetchall()
+        charted = [number for (number,) in rows]
+        assert len(charted) == len(set(charted))
+        lost = set(home.stored) - set(charted)
+        faults = {fault.kind for fault in home.noc.store.faults.open()}
+        assert faults == ({"gap"} if lost else set())
+        await home.hub.outbox.close()
+        home.noc.store.close()
+        Noc.opened.remove(home.noc)
+
+    with tempfile.TemporaryDirectory() as here:
+        run(Path(here))
+
+
+class Copied(Home):
+    """A hub, and after a while another one that runs from a copy of its card; the broker gives both every word."""
+
+    def __init__(self, here: Path) -> None:
+        super().__init__(here)
+        self.here = here
+        self.hubs = [self.hub]
+
+    async def clone(self) -> None:
+        if len(self.hubs) == 1:
+            card = self.here / "other"
+            card.mkdir()
+            _copy(self.card, card)
+            self.hubs.append(Hub(card / "o.db", LoopClock()))
+
+    async def swap(self) -> None:
+        """Let the following be about the other one."""
+        self.hubs.reverse()
+        self.hub = self.hubs[0]
+
+    async def restart(self) -> None:
+        await self.hub.die()
+        self.hub.open()
+
+    async def say(self) -> None:
+        for hub in self.hubs:
+            for word in self.words:
+                message = sign_confirmation(word, CONFIRM_KEY)
+                hub.forwarder.confirmation(Message(Topics(HUB).confirm, message, False, 0))
+
+    async def shed(self) -> None:
+        """Lose the oldest that waits here, be it charted or not."""
+        await self.hub.shed(2000)
+
+
+TWO = st.sampled_from([
+    ("commit", "commit"),
+    ("minute",),
+    ("clone",),
+    ("swap",),
+    ("clone", "swap", "commit", "newest"),
+    ("send",),
+    ("newest",),
+    ("say", "settle"),
+    ("restart",),
+    ("shed",),
+])  # fmt: skip
+
+
+@given(st.lists(TWO, min_size=2, max_size=14).map(chain.from_iterable).map(list))
+@settings(deadline=None)
+@LONG
+def test_of_two_hubs_from_one_card_each_reading_is_charted_once_or_named_in_a_gap_record(deeds: list[str]) -> None:
+    @virtual_time
+    async def run(here: Path) -> None:
+        home = Copied(here)
+        for deed in deeds:
+            await getattr(home, deed)()
+        for hub in home.hubs:
+            await hub.die()
+            hub.open()  # nothing that waits is in RAM
+            await hub.drain(home.noc)
+            assert hub.waiting()[0] == 0
+        charted = home.noc.numbers()
+        assert len(charted) == len(set(charted))
+        lost = set(home.stored) - set(charted)
+        assert len(lost) <= sum(gap.fields["items"] for gap in home.noc.events("gap"))
+        for hub in home.hubs:
+            await hub.outbox.close()
         home.noc.store.close()
         Noc.opened.remove(home.noc)
 
