@@ -144,7 +144,7 @@ async def running(process: asyncio.subprocess.Process) -> None:
     """Wait until a mosquitto says that it runs."""
     assert process.stderr is not None
     said = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while line := await process.stderr.readline():
             said.append(line.decode())
             if line.rstrip().endswith(b"running"):

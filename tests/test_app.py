@@ -14,7 +14,7 @@ from hub_agent.devices.ways import opener
 from hub_agent.errors import StorageError
 from tests.configs import make_keys, write
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 100.0
 
 
 def _no_radio() -> Host:

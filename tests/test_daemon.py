@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,25 @@ def test_a_missing_key_ends_with_2_and_its_hint(tmp_path: Path) -> None:
     assert "hub-agent identity" in line["why"]
 
 
+async def _said_until(process: asyncio.subprocess.Process, word: bytes) -> bytearray:
+    """Read what it logs until it has said a word."""
+    assert process.stderr is not None
+    said = bytearray()
+    while word not in said:
+        line = await process.stderr.readline()
+        assert line, said.decode()  # it has ended instead
+        said += line
+    return said
+
+
+async def _state(runtime: Path) -> Mapping[str, Any]:
+    """Ask for its state, as soon as it answers for itself."""
+    while True:
+        with suppress(LinkError):
+            return await ask_status(runtime)
+        await asyncio.sleep(0.05)
+
+
 async def test_it_runs_without_a_broker_answers_for_itself_and_ends_when_asked(tmp_path: Path) -> None:
     make_keys(tmp_path)
     device = '[[devices]]\nname = "ghost"\ndriver = "no-such-driver"\nport = "/dev/ttyS99"\n'
@@ -101,11 +122,9 @@ async def test_it_runs_without_a_broker_answers_for_itself_and_ends_when_asked(t
         sys.executable, "-m", "hub_agent", "run", "--config", str(path), stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr is not None
-    said = bytearray()
-    async with asyncio.timeout(30):
-        while b"uplink_down" not in said:
-            said += await process.stderr.readline()
-        state = await ask_status(tmp_path / "run")
+    async with asyncio.timeout(100):
+        said = await _said_until(process, b"uplink_down")
+        state = await _state(tmp_path / "run")
         process.send_signal(signal.SIGTERM)
         said += await process.stderr.read()
         assert await process.wait() == 0, said.decode()
@@ -125,6 +144,8 @@ re.match(r"(x|x)*$", "x" * 64 + "y")  # holds Python's lock: no other thread of 
 """
 _IMPATIENT = """
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from hub_agent import daemon
@@ -150,21 +171,14 @@ async def test_a_driver_that_computes_for_ever_as_it_is_imported_is_left_alone_a
         device.format("bad", "acme", 7) + device.format("worse", "acme", 8) + device.format("good", "nonin-serial", 9)
     )
     path, environment = write(tmp_path, more, port=1, broker=CLEAR), _offer(tmp_path, _ENDLESS)
-    started = partial(
-        asyncio.create_subprocess_exec,
-        *(sys.executable, "-c", _IMPATIENT, str(path)),
-        env=environment,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    started = partial(asyncio.create_subprocess_exec, sys.executable, env=environment, stderr=asyncio.subprocess.PIPE)
     for _ in range(2):
-        _, said = await (await started()).communicate()
+        _, said = await (await started("-c", _IMPATIENT, str(path))).communicate()
         assert b"acme.py" in said  # where it hung is in the journal
-    process = await started()
-    assert process.stderr is not None
-    async with asyncio.timeout(30):
-        while b"uplink_down" not in await process.stderr.readline():
-            pass
-        state = await ask_status(tmp_path / "run")
+    process = await started("-m", "hub_agent", "run", "--config", str(path))
+    async with asyncio.timeout(100):
+        await _said_until(process, b"uplink_down")
+        state = await _state(tmp_path / "run")
         process.send_signal(signal.SIGTERM)
         await process.communicate()
     assert {name: one["state"] for name, one in state["devices"].items()} == {

@@ -283,7 +283,9 @@ def _confirmation(**fields: Any) -> bytes:  # noqa: ANN401 - anything at all
     | st.builds(lambda value: _confirmation(confirmed=value), st.integers() | st.lists(st.lists(st.integers())))
     | st.builds(lambda value: _confirmation(wanted=value), st.text() | st.lists(st.binary()))
 )
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 def test_no_bytes_on_the_confirmation_topic_do_harm(tmp_path_factory: pytest.TempPathFactory, payload: bytes) -> None:
     @virtual_time
     async def run() -> None:
@@ -513,6 +515,7 @@ async def test_what_cannot_be_given_its_form_takes_no_room_on_the_way(tmp_path: 
             assert bench.outbox.last_seq in link.seqs()
 
 
+@virtual_time
 async def test_what_a_dead_link_swallowed_goes_first_on_the_next(tmp_path: Path) -> None:
     async with _bench(tmp_path) as bench:
         await bench.commit(3)
@@ -633,7 +636,9 @@ class _Story:
 
 
 @given(script=st.lists(st.sampled_from(["commit", "alarm", "lose", "refuse", "ack", "confirm", "wait"]), max_size=30))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 def test_whatever_happens_everything_is_confirmed_in_the_end_and_counted_once(
     tmp_path_factory: pytest.TempPathFactory, script: list[str]
 ) -> None:

@@ -290,7 +290,9 @@ async def test_a_commit_is_finished_though_everything_is_cancelled_around_it(tmp
         max_size=25,
     )
 )
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 def test_everything_taken_is_offered_exactly_once_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, script: list[tuple[str, int, ReadingClass]]
 ) -> None:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 BOOT = "b007" * 4
 _START_S = 1000.0
 _WALL_NS = 1_795_348_800 * 10**9  # 2026-11-22T12:00:00Z, at the start of the virtual time
-_PATIENCE_S = 20.0
+_PATIENCE_S = 100.0
 
 
 class _Selector(selectors.DefaultSelector):

@@ -10,8 +10,8 @@ import secrets
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -20,7 +20,8 @@ from hub_agent.errors import DeliveryError
 
 HOST: Final = "127.0.0.1"
 Wanted = Literal["auto", "mosquitto", "amqtt"]
-_STARTED_S: Final = 15.0
+_STARTED_S: Final = 60.0
+"""Generous: a broker that ends instead of starting is noticed at once."""
 
 _MOSQUITTO: Final = """listener {port} 127.0.0.1
 allow_anonymous true
@@ -66,6 +67,20 @@ def free_port() -> int:
             return port
 
 
+@contextmanager
+def held_port() -> Iterator[int]:
+    """Hold a port while the context is open, for a server that comes later, or goes and comes again.
+
+    It is bound, and nobody listens: the kernel gives it to nobody else and refuses who connects, and a server may
+    listen on it that sets SO_REUSEADDR, as mosquitto, amqtt and asyncio's do (Linux, net/ipv4/inet_connection_sock.c).
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((HOST, 0))
+        port: int = holder.getsockname()[1]
+        yield port
+
+
 def find_mosquitto() -> str | None:
     """Find mosquitto; Debian puts it where a plain user's PATH may not look. None when it is not installed."""
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
@@ -82,33 +97,35 @@ async def broker(directory: Path, wanted: Wanted = "auto") -> AsyncIterator[Brok
     Raises:
         DeliveryError: it is not installed, or did not start.
     """
-    port = free_port()
+    with held_port() as port:
+        found, command = _chosen(directory, wanted, port)
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            process_group=0,  # a terminal's Ctrl-C ends the demo, not what it still needs
+        )
+        try:
+            await _until_up(process, found)
+            yield replace(found, pid=process.pid)
+        finally:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+
+
+def _chosen(directory: Path, wanted: Wanted, port: int) -> tuple[Broker, list[str]]:
+    """Choose a broker and write its configuration; give what it will be, and the command that starts it."""
     mosquitto = find_mosquitto() if wanted != "amqtt" else None
     if mosquitto is not None:
         config = directory / "mosquitto.conf"
         config.write_text(_MOSQUITTO.format(port=port), encoding="utf-8")
-        found = Broker("mosquitto", port, "5")
-        command = [mosquitto, "-c", str(config)]
-    elif wanted == "mosquitto":
+        return Broker("mosquitto", port, "5"), [mosquitto, "-c", str(config)]
+    if wanted == "mosquitto":
         raise DeliveryError("mosquitto is not installed", hint="apt-get install mosquitto, or leave --broker out")
-    else:
-        config = directory / "amqtt.yaml"
-        config.write_text(_AMQTT.format(port=port), encoding="utf-8")
-        found = Broker("amqtt", port, "3.1.1")
-        command = [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(config)]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        process_group=0,  # a terminal's Ctrl-C ends the demo, not what it still needs
-    )
-    try:
-        await _until_up(process, found)
-        yield replace(found, pid=process.pid)
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+    config = directory / "amqtt.yaml"
+    config.write_text(_AMQTT.format(port=port), encoding="utf-8")
+    return Broker("amqtt", port, "3.1.1"), [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(config)]
 
 
 async def _until_up(process: asyncio.subprocess.Process, found: Broker) -> None:

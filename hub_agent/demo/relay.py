@@ -41,18 +41,25 @@ class Relay:
             writer.transport.abort()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.cut:
-            writer.transport.abort()
-            return
-        with suppress(OSError):
-            there_reader, there_writer = await asyncio.open_connection(HOST, self._target)
-            self._open |= {writer, there_writer}
-            try:
+        ends = {writer}
+        self._open |= ends
+        try:
+            if self.cut:
+                writer.transport.abort()
+                return
+            with suppress(OSError):
+                there_reader, there_writer = await asyncio.open_connection(HOST, self._target)
+                ends.add(there_writer)
+                self._open |= ends
+                if writer.transport.is_closing():  # cut meanwhile
+                    return
                 async with asyncio.TaskGroup() as both:
                     both.create_task(_pump(reader, there_writer))
                     both.create_task(_pump(there_reader, writer))
-            finally:
-                self._open -= {writer, there_writer}
+        finally:
+            self._open -= ends
+            for end in ends:
+                end.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

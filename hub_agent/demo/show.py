@@ -35,7 +35,8 @@ from hub_agent.simulate.pace import RealPace
 from hub_agent.simulate.radio.host import VirtualHost
 
 _REFRESH_S: Final = 0.25
-_START_S: Final = 20.0
+_START_S: Final = 60.0
+"""The longest that the NOC may take to start, on a busy machine; one that ends instead is noticed at once."""
 _SETTLE_S: Final = 30.0
 """The longest that the end waits for what is still on its way."""
 
@@ -45,7 +46,7 @@ class Plan:
     """What the demo was asked for.
 
     Attributes:
-        seconds: how long; None: until somebody quits.
+        seconds: how long, from when every part runs; None: until somebody quits.
         as_json: no screen, one JSON line at the end.
         cut_at_s: when the wire to the broker is cut by itself.
         cut_for_s: for how long; 0: never.
@@ -84,8 +85,8 @@ async def _run(plan: Plan, directory: Path) -> dict[str, Any]:
     async with broker(directory, plan.broker) as real, Relay(real.port).serving() as relay:
         file = directory / "hub-agent.toml"
         file.write_text(scenery.configuration(relay.port, real.protocol), encoding="utf-8")
-        tally, pace = Tally(), RealPace()
-        async with _collecting(directory, real, tally, pace):
+        tally = Tally()
+        async with _collecting(directory, real, tally) as pace:
             scene = scenery.build(directory, pace, datetime.now())  # noqa: DTZ005, TID251 - what a device's clock shows
             return await _play(plan, configuration.load(file), real, relay, scene, tally, pace)
 
@@ -171,9 +172,10 @@ async def _cut(plan: Plan, relay: Relay) -> None:
 
 
 async def _watch(plan: Plan, view: _Viewer, show: Callable[[Page], None]) -> None:
-    """Refresh the screen and heed the keys until the time is up or somebody quits."""
+    """Refresh the screen and heed the keys until the time is up, from now, or somebody quits."""
+    began_s = view.pace.now_s()
     with keys() as pressed:
-        while plan.seconds is None or view.pace.now_s() < plan.seconds:
+        while plan.seconds is None or view.pace.now_s() - began_s < plan.seconds:
             if not plan.as_json:
                 show(Page(view()))
             await asyncio.sleep(_REFRESH_S)
@@ -235,8 +237,11 @@ async def _noc(directory: Path, *arguments: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _collecting(directory: Path, real: Broker, tally: Tally, pace: RealPace) -> AsyncIterator[None]:
-    """Run ``hub-noc collect`` as a process of its own and count what it prints."""
+async def _collecting(directory: Path, real: Broker, tally: Tally) -> AsyncIterator[RealPace]:
+    """Run ``hub-noc collect`` as a process of its own and count what it prints; give the scene's time.
+
+    The scene begins when the NOC listens: however long a busy machine takes to start one, nothing of it is missed.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hub_agent.noc", "collect",
         "--keys", "noc", "--store", "noc.db",
@@ -247,26 +252,39 @@ async def _collecting(directory: Path, real: Broker, tally: Tally, pace: RealPac
     stdout, stderr = process.stdout, process.stderr
     if stdout is None or stderr is None:
         raise HubError("hub-noc collect has no output")
-    listening = asyncio.Event()
+    try:
+        await _until_listening(stderr)
+        pace = RealPace()
+        async with asyncio.TaskGroup() as tasks:
+            reading = [tasks.create_task(_count(stdout, tally, pace)), tasks.create_task(_drain(stderr))]
+            try:
+                yield pace
+            finally:
+                for task in reading:
+                    task.cancel()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
 
-    async def count() -> None:
-        while line := await stdout.readline():
-            tally.take(json.loads(line), pace.now_s())
 
-    async def heed() -> None:
-        while line := await stderr.readline():
-            if b"collector_up" in line:
-                listening.set()
+async def _until_listening(stderr: asyncio.StreamReader) -> None:
+    """Read what the NOC logs until it has its broker."""
+    try:
+        async with asyncio.timeout(_START_S):
+            while line := await stderr.readline():
+                if b"collector_up" in line:
+                    return
+    except TimeoutError:
+        raise HubError(f"hub-noc collect did not start within {_START_S:.0f} s") from None
+    raise HubError("hub-noc collect ended before it had its broker")
 
-    async with asyncio.TaskGroup() as tasks:
-        reading = [tasks.create_task(count()), tasks.create_task(heed())]
-        try:
-            async with asyncio.timeout(_START_S):
-                await listening.wait()
-            yield
-        finally:
-            for task in reading:
-                task.cancel()
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            await process.wait()
+
+async def _count(stdout: asyncio.StreamReader, tally: Tally, pace: RealPace) -> None:
+    while line := await stdout.readline():
+        tally.take(json.loads(line), pace.now_s())
+
+
+async def _drain(stderr: asyncio.StreamReader) -> None:
+    while await stderr.readline():
+        pass

@@ -179,7 +179,7 @@ def check_any_bytes(driver: Driver, captures: Sequence[Capture] = ()) -> None:
 
 def check_splitting(driver: Driver, captures: Sequence[Capture]) -> None:
     """However a stream is cut into chunks, the readings are the same."""
-    from hypothesis import given, settings  # noqa: PLC0415
+    from hypothesis import HealthCheck, given, settings  # noqa: PLC0415
     from hypothesis import strategies as st  # noqa: PLC0415
 
     captured = [
@@ -198,7 +198,7 @@ def check_splitting(driver: Driver, captures: Sequence[Capture]) -> None:
         ]
         return [plain(action.reading) for action in actions if isinstance(action, Emit)]
 
-    @settings(max_examples=_EXAMPLES, deadline=None, database=None)
+    @settings(max_examples=_EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(source, st.lists(st.integers(1, 60), min_size=1, max_size=20))
     def run_one(stream: tuple[str, bytes], sizes: list[int]) -> None:
         channel, data = stream

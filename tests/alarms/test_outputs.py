@@ -85,7 +85,7 @@ def log(tmp_path: Path) -> Iterator[tuple[Hook, Path]]:
 
 def ended(hook: Hook) -> None:
     assert hook._running is not None
-    hook._running.wait(timeout=20)
+    hook._running.wait(timeout=100)
 
 
 def test_the_hook_is_given_the_signal_at_each_change_and_while_audible(log: tuple[Hook, Path]) -> None:

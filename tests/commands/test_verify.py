@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.commands.conftest import Bench
 
 SPO2 = "MDC_PULS_OXIM_SAT_O2"
-shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+shared = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None)
 
 
 @shared

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_agent.demo.broker import find_mosquitto
+from hub_agent.demo.broker import find_mosquitto, held_port
 from tests.broker import running
 
 _CONF = """listener {port} 127.0.0.1
@@ -19,19 +19,20 @@ max_queued_messages 100000
 
 
 @asynccontextmanager
-async def plain_broker(here: Path, port: int) -> AsyncIterator[int]:
+async def plain_broker(here: Path) -> AsyncIterator[int]:
     """Run it while the context is open; give its port."""
     binary = find_mosquitto()
     if binary is None:
         pytest.skip("mosquitto is not installed: apt-get install mosquitto")
-    (here / "plain.conf").write_text(_CONF.format(port=port), encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        binary, "-c", str(here / "plain.conf"), stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        await running(process)
-        yield port
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.communicate()
+    with held_port() as port:
+        (here / "plain.conf").write_text(_CONF.format(port=port), encoding="utf-8")
+        process = await asyncio.create_subprocess_exec(
+            binary, "-c", str(here / "plain.conf"), stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            await running(process)
+            yield port
+        finally:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await process.communicate()

@@ -34,7 +34,7 @@ from tests.opening import open_batch
 _BEGAN = datetime(2026, 11, 22, 12)  # noqa: DTZ001 - what a device's own clock shows
 _SYNCED = "from hub_agent import cli, clock; clock.kernel_synced = lambda: True; cli.main()"
 """``hub-agent`` on a machine whose clock is synchronised, which that of a test need not be."""
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 
 
 class Life(NamedTuple):
@@ -62,11 +62,11 @@ class Seen(NamedTuple):
     monotonic_ms: int
 
 
-def device(name: str, port: Path, form: int = 8) -> str:
+def device(name: str, port: Path, form: int = 8, cadence_s: int = 1) -> str:
     """Spell a Nonin on a port for the configuration."""
     return (
         f'[[devices]]\nname = "{name}"\ndriver = "nonin-serial"\nport = "{port}"\n'
-        f"cadence_s = 1\noptions = {{ format = {form} }}\n"
+        f"cadence_s = {cadence_s}\noptions = {{ format = {form} }}\n"
     )
 
 
@@ -233,12 +233,14 @@ class Site:
         """Wait until the running hub has its broker; give its state."""
         return await self._until_state(lambda _state: True)
 
-    async def until_drained(self) -> Mapping[str, Any]:
+    async def until_drained(self, within_s: float = PATIENCE_S) -> Mapping[str, Any]:
         """Wait until the running hub has everything confirmed; give its state."""
-        return await self._until_state(lambda state: not any(lane["items"] for lane in _lanes(state)))
+        return await self._until_state(lambda state: not any(lane["items"] for lane in _lanes(state)), within_s)
 
-    async def _until_state(self, good: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any]:
-        async with asyncio.timeout(2 * PATIENCE_S):
+    async def _until_state(
+        self, good: Callable[[Mapping[str, Any]], bool], within_s: float = PATIENCE_S
+    ) -> Mapping[str, Any]:
+        async with asyncio.timeout(within_s):
             while True:
                 with contextlib.suppress(LinkError):
                     state = await ask_status(self.here / "run")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from hub_agent import mqtt
-from hub_agent.demo.broker import free_port
 from hub_agent.mqtt import Profile
 from hub_agent.nomenclature import QUANTITIES
 from tests.configs import CLEAR
@@ -24,12 +23,12 @@ _USB_SERIAL = "USBCANARY0815"
 _PORT = "usb-Canary_Industries_Oximeter"
 _MORE = f"""
 [[devices]]
-name = "strap"
+name = "canary-strap"
 driver = "gatt-heart-rate"
 address = "{_ADDRESS}"
 
 [[devices]]
-name = "cuff"
+name = "canary-cuff"
 driver = "nonin-serial"
 usb = "1234:abcd:{_USB_SERIAL}"
 
@@ -52,7 +51,8 @@ _IDENTITIES = (
     _PORT,
     "1234:abcd",
 )
-_NAMES = ("canary", "strap", "cuff", "nonin", "polar", "xpod", "gatt-", "heart-rate", "oximeter")
+_NAMES = ("canary", "nonin", "polar", "xpod", "gatt-", "heart-rate", "oximeter")
+_LONG = 6
 _VITALS = (*(quantity.refid for quantity in QUANTITIES.values()), "spo2", "SpO2", "mm[Hg]", "saturation", "MDC_")
 
 
@@ -89,27 +89,35 @@ async def _listening(port: int, heard: bytearray) -> AsyncIterator[None]:
 
 
 def _assert_silent(place: str, data: bytes, canaries: Iterable[str]) -> None:
-    text = "\n".join(strings(data)).lower()
+    """Look for canaries, but for none where chance alone would write it once in ten thousand runs."""
+    noise = place == "outbox.ballast"  # megabytes of random bytes, in which any four letters stand sooner or later
+    text = "\n".join(strings(data))
+    lowered = text.lower()
     for canary in canaries:
-        assert canary.lower() not in text, f"{place}: {canary}"
-    for code in codes():
+        if len(canary) >= _LONG:
+            assert canary.lower() not in lowered, f"{place}: {canary}"
+        elif not noise:
+            for spelled in (canary, canary.lower(), canary.upper(), canary.capitalize()):
+                assert spelled not in text, f"{place}: {spelled}"
+    for code in () if noise else codes():
         assert code not in data, f"{place}: {code!r}"
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_nothing_shows(tmp_path: Path) -> None:
     port = tmp_path / _PORT
     heard = bytearray()
-    async with plain_broker(tmp_path, free_port()) as honest, EvilBroker(honest).serving() as tap:
+    async with plain_broker(tmp_path) as honest, EvilBroker(honest).serving() as tap:
         site = Site(tmp_path, tap.port, CLEAR, device("canary-alias", port) + _MORE)
         async with _listening(honest, heard), oximeters([port]) as (oximeter,):
             async with site.daemon() as daemon, site.collecting("--port", str(honest)):
                 await site.until(lambda: len(site.charted()) >= 3)
-                assert any(event["measure"] for event in site.events("alarm"))  # an alarm's value was on the wire
+                await site.until(lambda: any(event["measure"] for event in site.events("alarm")))  # with its value
                 oximeter._line.send(b"NONIN serial 501234567 SPO2=083 " * 8, 0)  # kept for diagnosis, sealed
                 await site.until(lambda: site.events("rejected"))
-                oximeter.close()  # unplugged: the next heartbeat says so
-                await asyncio.sleep(12)
+                oximeter.close()
+                beats = heard.count(b"up/health")
+                await site.until(lambda: heard.count(b"up/health") > beats + 1)  # the second surely says: unplugged
                 answer = await site.send("status")
                 assert answer["outcome"] == "done"
                 await daemon.kill()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hub_agent import mqtt
-from hub_agent.demo.broker import free_port
+from hub_agent.demo.relay import Relay
 from hub_agent.mqtt import Message, Profile
 from hub_agent.topics import Topics
 from tests.configs import CLEAR, HUB
@@ -28,11 +28,9 @@ def _site(directory: Path, broker: int, port: Path) -> Site:
     return site
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 async def test_readings_arrive_once_as_json_and_wait_sealed(tmp_path: Path) -> None:
     port = tmp_path / "bed-1"
-    where = free_port()
-    site = _site(tmp_path, where, port)
     seen: Counter[tuple[str, int]] = Counter()
     items: list[dict[str, Any]] = []
     topics: set[str] = set()
@@ -44,20 +42,23 @@ async def test_readings_arrive_once_as_json_and_wait_sealed(tmp_path: Path) -> N
             seen[said["journal"], said["seq"]] += 1
             items.extend(said["items"])
 
-    async with oximeters([port]), site.daemon() as daemon:
-        await site.until(site.outbox.exists)
-        await site.until(lambda: site.batches() >= 5)  # they wait for a broker
-        for file in site.state.iterdir():
-            assert b"bed-1" not in file.read_bytes()
-        async with plain_broker(tmp_path, where):
-            reader = Profile("reader", "127.0.0.1", where, subscriptions=(f"hubs/v1/{HUB}/#",))
+    async with plain_broker(tmp_path) as honest, Relay(honest).serving() as relay:
+        relay.set_cut(True)
+        site = _site(tmp_path, relay.port, port)
+        async with oximeters([port]), site.daemon() as daemon:
+            await site.until(site.outbox.exists)
+            await site.until(lambda: site.batches() >= 5)  # they wait for a broker
+            for file in site.state.iterdir():
+                assert b"bed-1" not in file.read_bytes()
+            reader = Profile("reader", "127.0.0.1", honest, subscriptions=(f"hubs/v1/{HUB}/#",))
             async with mqtt.connect(reader) as link, asyncio.TaskGroup() as tasks:
                 listening = tasks.create_task(_listen(link, take))
+                relay.set_cut(False)  # not before somebody listens: what the broker has taken does not come again
                 state = await site.until_drained()
                 await site.until(lambda: sum(one["type"] == "reading" for one in items) >= state["intake"]["stored"])
                 listening.cancel()
-        assert state["delivery"]["form"] == "clear"
-        assert await daemon.stop() == 0
+            assert state["delivery"]["form"] == "clear"
+            assert await daemon.stop() == 0
     assert max(seen.values()) == 1
     assert len({one["monotonic_ms"] for one in items if one["type"] == "reading"}) >= 5
     reading = next(one for one in items if one["type"] == "reading")
@@ -66,11 +67,11 @@ async def test_readings_arrive_once_as_json_and_wait_sealed(tmp_path: Path) -> N
     assert _TOPICS.keys not in topics
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 async def test_what_the_hub_subscribed_to_while_it_had_a_noc_is_over(tmp_path: Path) -> None:
-    port, where = tmp_path / "bed-1", free_port()
-    site = _site(tmp_path, where, port)
-    async with oximeters([port]), plain_broker(tmp_path, where):
+    port = tmp_path / "bed-1"
+    async with oximeters([port]), plain_broker(tmp_path) as where:
+        site = _site(tmp_path, where, port)
         before = Profile(HUB, "127.0.0.1", where, subscriptions=(_TOPICS.confirm, _TOPICS.commands))
         async with mqtt.connect(before):
             pass

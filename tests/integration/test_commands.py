@@ -57,13 +57,13 @@ def _codes(site: Site) -> list[str]:
     return [event["code"] for event in site.events("security")]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 async def test_limits_that_the_noc_sets_judge_the_next_reading_and_outlive_a_restart(
     broker: Broker, tmp_path: Path
 ) -> None:
     port = tmp_path / "bed-1"
     async with oximeters([port]):
-        site = tls_site(tmp_path, broker, broker.port, device("bed-1", port) + _LIMIT)
+        site = tls_site(tmp_path, broker, broker.port, device("bed-1", port, cadence_s=60) + _LIMIT)
         async with site.collecting(*noc_options(broker)):
             async with site.daemon() as daemon:
                 await site.until(lambda: len(site.charted()) >= 3)
@@ -71,7 +71,7 @@ async def test_limits_that_the_noc_sets_judge_the_next_reading_and_outlive_a_res
                 args = json.dumps({"revision": 1, "limits": [_SPO2]})
                 answer = await site.send("limits.set", args, "--role", "clinician", "--reason", "T-2")
                 assert answer["outcome"] == "done", answer
-                await site.until(lambda: any(e["measure"] for e in site.events("alarm")), within_s=10)
+                await site.until(lambda: any(e["measure"] for e in site.events("alarm")))
                 (alarm,) = [event for event in site.events("alarm") if event["measure"]]
                 assert (alarm["presence"], alarm["device"], alarm["limit"], alarm["revision"]) == (
                     "on",
@@ -90,7 +90,7 @@ async def test_limits_that_the_noc_sets_judge_the_next_reading_and_outlive_a_res
                 assert await daemon.stop() == 0
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 async def test_what_nobody_may_send_is_refused_each_with_its_own_code(broker: Broker, tmp_path: Path) -> None:
     site = tls_site(tmp_path, broker, broker.port)
     key = site.keyring.role_key(Role.OPERATOR)
@@ -129,7 +129,7 @@ async def test_what_nobody_may_send_is_refused_each_with_its_own_code(broker: Br
     assert sorted(_codes(site)) == sorted([*forged, "replayed", "replayed"])
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 async def test_a_retained_command_is_never_carried_out(broker: Broker, tmp_path: Path) -> None:
     site = tls_site(tmp_path, broker, broker.port)
     payload = signing.sign(_draft(10**14, now(), session="5e" * 16), [site.keyring.role_key(Role.OPERATOR)])

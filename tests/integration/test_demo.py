@@ -19,10 +19,11 @@ from hub_agent.demo.broker import find_mosquitto
 pytestmark = pytest.mark.slow
 
 
-async def _demo(*args: str) -> dict[str, Any]:
+async def _demo(*args: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
     """Run it; give its last line."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "hub_agent", "demo", "--json", *args),
+        env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -41,27 +42,38 @@ def _check(summary: dict[str, Any]) -> None:
 
 
 @pytest.mark.broker
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_runs_with_mosquitto() -> None:
     if find_mosquitto() is None:
         pytest.skip("mosquitto is not installed: apt-get install mosquitto")
     summary = await _demo("--seconds", "12", "--broker", "mosquitto")
     _check(summary)
-    assert summary["latency_s"]["alarm"]["p99"] < 0.5
+    alarm, continuous = (summary["latency_s"][cls] for cls in ("alarm", "continuous"))
+    assert alarm["p50"] < 0.5
+    assert alarm["p99"] <= continuous["p99"]  # an alarm waits for no commit: what holds it up holds up every reading
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
+async def test_a_noc_that_is_slow_to_start_costs_no_reading(tmp_path: Path) -> None:
+    """The time that was asked for is the devices' time, whatever a busy machine spends before it."""
+    slow = "import sys, time\nif 'collect' in sys.orig_argv: time.sleep(6)\n"
+    (tmp_path / "sitecustomize.py").write_text(slow)
+    summary = await _demo("--seconds", "6", environment={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert summary["confirmed"] == summary["stored"] >= summary["emitted"] > 3
+
+
+@pytest.mark.timeout(300)
 async def test_runs_with_the_embedded_broker() -> None:
     _check(await _demo("--seconds", "12", "--broker", "amqtt"))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_cut_loses_and_doubles_nothing() -> None:
     _check(await _demo("--seconds", "20", "--cut-at", "4", "--cut", "8"))
 
 
 @pytest.mark.parametrize("key", [b"q", b"\x03"], ids=["q", "Ctrl-C"])
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_on_a_screen_of_80_by_24_it_ends_with_words_for_people(key: bytes) -> None:
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -71,13 +83,14 @@ async def test_on_a_screen_of_80_by_24_it_ends_with_words_for_people(key: bytes)
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )  # fmt: skip
     os.close(its)
-    shown, charted = bytearray(), asyncio.Event()
+    shown, charted, closed = bytearray(), asyncio.Event(), asyncio.Event()
 
     def read() -> None:
         try:
             shown.extend(os.read(ours, 65_536))
         except OSError:  # Linux says EIO when the last end is closed
             asyncio.get_running_loop().remove_reader(ours)
+            closed.set()
         if "SpO₂".encode() in shown and "╰".encode() in shown:
             charted.set()
 
@@ -86,6 +99,7 @@ async def test_on_a_screen_of_80_by_24_it_ends_with_words_for_people(key: bytes)
         await charted.wait()
         os.write(ours, key)
         code = await process.wait()
+        await closed.wait()  # its last words may still be on their way
     finally:
         asyncio.get_running_loop().remove_reader(ours)
         os.close(ours)
@@ -95,6 +109,7 @@ async def test_on_a_screen_of_80_by_24_it_ends_with_words_for_people(key: bytes)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.timeout(300)
 async def test_a_closed_window_leaves_no_broker_and_no_noc_behind(number: signal.Signals) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "hub_agent", "demo", "--json", "--seconds", "100"), stderr=asyncio.subprocess.PIPE

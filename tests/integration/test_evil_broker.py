@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from hub_agent import mqtt
-from hub_agent.demo.broker import free_port
 from hub_agent.envelope import Confirmation, sign_confirmation
 from hub_agent.mqtt import Profile
 from hub_agent.noc import signing
@@ -21,6 +20,8 @@ from tests.integration.site import Site, device, now, oximeters
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 _EVIL_S = 25.0
+_HASTY = "[delivery]\nresend_s = 2\ndrain_spread_s = 0\n"
+_DEEDS = {"fake-ack", "drop", "double", "hold", "hang-up", "drop-word", "old-word", "bend"}
 
 
 async def _lie(site: Site, port: int) -> None:
@@ -38,29 +39,31 @@ async def _lie(site: Site, port: int) -> None:
             await asyncio.sleep(1)
 
 
-@pytest.mark.timeout(240)
+def _codes(site: Site) -> set[str]:
+    return {event["code"] for event in site.events("security")}
+
+
+@pytest.mark.timeout(600)
 async def test_no_act_and_no_loss(tmp_path: Path) -> None:
     port = tmp_path / "bed-1"
-    async with plain_broker(tmp_path, free_port()) as honest, EvilBroker(honest, 7).serving() as evil:
-        site = Site(tmp_path, evil.port, CLEAR, device("bed-1", port, form=2) + "[delivery]\nresend_s = 2\n")
+    async with plain_broker(tmp_path) as honest, EvilBroker(honest, 7).serving() as evil:
+        site = Site(tmp_path, evil.port, CLEAR, device("bed-1", port, form=2) + _HASTY)
         async with site.collecting("--port", str(honest)), oximeters([port]), site.daemon() as daemon:
             await site.until(site.charted)
             evil.evil = True
             async with asyncio.TaskGroup() as tasks:
                 lying = tasks.create_task(_lie(site, honest))
                 await asyncio.sleep(_EVIL_S)
+                await site.until(lambda: evil.deeds.keys() >= _DEEDS and "unknown_key" in _codes(site), within_s=180)
                 lying.cancel()
             evil.evil = False
             before = site.charted()
             await site.until(lambda: len(site.charted()) > len(before))
-            state = await site.until_drained()
+            state = await site.until_drained(within_s=300)  # what was under way as links died was set aside for a while
             assert await daemon.stop() == 0
         charted = site.charted()
         assert not site.waiting() - charted
     assert sum(charted.values()) >= state["intake"]["stored"]  # of this one life: every reading that was stored
     assert max(charted.values()) == 1
-    assert {"fake-ack", "drop", "double", "hold", "hang-up", "drop-word", "old-word", "bend"} <= evil.deeds.keys()
     assert len(site.events("start")) == 1  # the forged restart was none
-    codes = {event["code"] for event in site.events("security")}
-    assert "unknown_key" in codes
     assert not {fault for fault in site.faults() if fault not in {"gap", "malformed"}}

@@ -11,7 +11,7 @@ from hub_agent import mqtt
 from hub_agent.mqtt import MAX_PACKET, Link, Profile
 
 _CONNACK = bytes.fromhex("2003000000")
-_PATIENCE_S = 20.0
+_PATIENCE_S = 100.0
 
 
 def _packet(head: int, body: bytes, length: int | None = None) -> bytes:

@@ -128,7 +128,7 @@ class HubEnd:
         """How many batches are not confirmed."""
         return sum(tally.batches for tally in self.outbox.tallies.values())
 
-    async def until(self, condition: Callable[[], bool], within_s: float = 30.0) -> None:
+    async def until(self, condition: Callable[[], bool], within_s: float = 100.0) -> None:
         """Wait until something is so; looked at after each confirmation and event."""
         async with asyncio.timeout(within_s):
             while not condition():

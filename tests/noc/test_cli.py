@@ -78,7 +78,7 @@ async def hub_noc(*args: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 async def next_line(process: asyncio.subprocess.Process) -> Any:  # noqa: ANN401 - JSON
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         return json.loads(await process.stdout.readline())
 
 
@@ -139,7 +139,7 @@ async def test_a_command_is_sent_and_its_answer_printed(site: Site, broker: Brok
         await hub.drained()  # both ends are up
         options = ["--keys", str(site.keys), "--store", str(site.store), "--reason", "T-1", "--json"]
         async with hub_noc("send", "hub-1", "ping", *options) as sending:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(100):
                 message = await hub.commands.get()
             context = Context(
                 hub_id="hub-1",

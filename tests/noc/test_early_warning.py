@@ -101,7 +101,8 @@ def test_what_nobody_can_date_is_no_input_and_told_from_what_is_missing() -> Non
 
 def test_the_command_reads_the_chart(bench: Bench, hub: Hub, tmp_path: Path) -> None:
     reading = Reading(ReadingClass.CONTINUOUS, (Measurement(mdc.SPO2, "%", Decimal(91)),))
-    bench.take(hub.keys(), hub.batch([ReceivedReading("oximeter", reading, CLOCK.stamp())]))
+    stamp = CLOCK.stamp()
+    bench.intake.take([hub.keys(), hub.batch([ReceivedReading("oximeter", reading, stamp)])], stamp.wall_ns // 10**6)
     bench.store.close()
     runner = CliRunner()
     path = next(tmp_path.glob("*.db"))

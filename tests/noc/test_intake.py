@@ -374,7 +374,6 @@ HUB = Hub()
 RECORD, BATCH = HUB.keys(), HUB.batch([reading(97), event("alarm", x=1)])
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.sampled_from([RECORD, BATCH]), st.data())
 def test_not_one_byte_can_be_changed_on_the_way(message: Message, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(message.payload) - 1))
@@ -410,7 +409,7 @@ def test_nor_can_it_be_encoded_in_another_way(bench: Bench, message: Message) ->
     assert bench.count("batches") == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2)
 @given(
     st.one_of(
         JSON.map(cbor2.dumps),

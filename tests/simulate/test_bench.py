@@ -11,7 +11,7 @@ from bumble.device import Advertisement, Device
 from bumble.transport import open_transport
 
 from hub_agent.clock import SystemClock
-from hub_agent.demo.broker import free_port
+from hub_agent.demo.broker import held_port
 from hub_agent.devices.ports import PortMatch
 from hub_agent.devices.serial_port import SerialConnector
 from hub_agent.errors import ConfigError, LinkError
@@ -44,7 +44,7 @@ async def running(plan: Plan) -> AsyncIterator[list[str]]:
 
     async with asyncio.TaskGroup() as tasks:
         living = tasks.create_task(run(plan, BEGAN, tell))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(100):
             await ready.wait()
         yield told
         living.cancel()
@@ -57,7 +57,7 @@ async def test_a_serial_device_is_behind_its_link_and_speaks(tmp_path: Path) -> 
     async with running(Plan(["nonin"], link)) as told:
         assert told == [f"nonin is at {link}", "ready"]
         connector = SerialConnector(driver.link, PortMatch(path=link), SystemClock())  # type: ignore[arg-type]
-        async with asyncio.timeout(10), connector.connect() as connection:
+        async with asyncio.timeout(100), connector.connect() as connection:
             assert (await connection.receive()).data
     assert not there(link)
 
@@ -65,7 +65,7 @@ async def test_a_serial_device_is_behind_its_link_and_speaks(tmp_path: Path) -> 
 async def test_several_are_in_one_directory_and_a_script_is_played(tmp_path: Path) -> None:
     async with running(Plan(["bci5", "masimo"], tmp_path, "at 0s bci5 unplug\n")) as told:
         assert told == [f"bci5 is at {tmp_path / 'bci5'}", f"masimo is at {tmp_path / 'masimo'}", "ready"]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(100):
             while there(tmp_path / "bci5"):  # noqa: ASYNC110 - the file system has no event
                 await asyncio.sleep(0.01)
         assert there(tmp_path / "masimo")
@@ -73,14 +73,18 @@ async def test_several_are_in_one_directory_and_a_script_is_played(tmp_path: Pat
 
 async def test_a_ble_device_is_heard_through_a_controller_of_another_process() -> None:
     """As behind /dev/vhci, but the host that drives the controller is Bumble's, over TCP."""
-    port = free_port()
+    with held_port() as port:
+        await _is_heard(port)
+
+
+async def _is_heard(port: int) -> None:
     async with running(Plan(["heart-rate-strap"], hci=f"tcp-server:127.0.0.1:{port}")) as told:
         assert told == ["heart-rate-strap is on the air at F0:00:00:00:00:01", "ready"]
         async with await open_transport(f"tcp-client:127.0.0.1:{port}") as transport:
             host = Device.with_hci("host", hci.Address("F1:00:00:00:00:01"), transport.source, transport.sink)
             heard: asyncio.Future[Advertisement] = asyncio.get_running_loop().create_future()
             host.on("advertisement", lambda found: None if heard.done() else heard.set_result(found))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(100):
                 await host.power_on()
                 await host.start_scanning()
                 found = await heard

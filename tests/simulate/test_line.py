@@ -159,7 +159,9 @@ def test_a_reader_that_lags_loses_whole_frames_and_they_are_counted(line: Line) 
 
 
 @given(frames=st.lists(st.binary(min_size=1, max_size=40), max_size=20), read=st.integers(0, 800))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 def test_emitted_is_what_was_read_whole(line: Line, frames: list[bytes], read: int) -> None:
     line.plug()
     before = line.emitted

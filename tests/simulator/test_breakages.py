@@ -12,7 +12,7 @@ from tests.simulator.world import happen
 _QUICK = {"a-class-is-dropped", "told-too-early"}
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "name", [name if name in _QUICK else pytest.param(name, marks=pytest.mark.slow) for name in BREAKAGES]
 )

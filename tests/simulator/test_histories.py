@@ -25,15 +25,21 @@ def _simulate(*arguments: str, hash_seed: str = "0") -> "subprocess.CompletedPro
     )
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_history_keeps_every_promise() -> None:
     done = _simulate("--seeds", "3", "--days", "0.3")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every promise kept" in done.stdout.splitlines()[-1]
 
 
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("homes", [("--days", "0.15"), ("--days", "1", "--sparse")], ids=["dense", "sparse"])
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "homes",
+    [
+        pytest.param(("--days", "0.15"), id="dense"),
+        pytest.param(("--days", "1", "--sparse"), id="sparse", marks=pytest.mark.slow),
+    ],
+)
 def test_one_seed_is_one_history(homes: tuple[str, ...]) -> None:
     """To the byte on the network, whatever else the machine does: the next run has other addresses and other paths."""
     first, second = (

@@ -10,7 +10,7 @@ import pytest
 from tests.system.machine import Machine, booted, configure, furnish, missing, overlay
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it ends with its tests: it would take CPU from whatever comes after them
 def machine() -> Iterator[Machine]:
     """A machine into which the hub was installed, and where it runs, with one virtual oximeter on a serial line."""
     lacking = missing()

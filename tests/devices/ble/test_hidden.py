@@ -85,6 +85,7 @@ async def test_a_live_link_is_cut_for_another_device_once_an_hour_at_the_most(on
             await found
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fast_bench")
 async def test_a_device_that_the_service_keeps_to_itself_is_shown_by_a_new_scan(on_air: OnAir) -> None:
     async with on_air() as bench:

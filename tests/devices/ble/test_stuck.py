@@ -65,6 +65,7 @@ async def test_whatever_bluez_calls_it_the_ladder_is_climbed(on_air: OnAir, erro
         assert 60.0 <= bench.now_s() < 70.0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fast_bench")
 async def test_a_device_that_cannot_be_reached_costs_a_climb_and_then_a_rest(on_air: OnAir) -> None:
     async with on_air(Timings(connect_s=3.0, silence_s=10.0, rest_s=200.0)) as bench:
@@ -90,6 +91,7 @@ async def test_no_live_link_is_cut_for_those_who_cannot_be_reached(on_air: OnAir
         assert steps(bench) == ["rescan"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fast_bench")
 async def test_one_who_can_be_reached_clears_the_adapter(on_air: OnAir) -> None:
     async with on_air(Timings(connect_s=3.0, silence_s=10.0)) as bench:
