@@ -3,16 +3,12 @@
 Each function gives what is wrong, one line each; nothing when the promise holds.
 """
 
-import contextlib
-import json
-import sqlite3
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
-from tests.simulator.clock import loop_s
+from tests.simulator.chart import Chart
 from tests.simulator.devices import CADENCE_S
 from tests.simulator.turns import BUSY_TURN_S, CALM_TURN_S
 from tests.simulator.world import CALM_S, History
@@ -23,94 +19,21 @@ ALARM_S = 5.0
 """An alarm while everything works, over 64 kbit/s and whatever waits: its commit, one batch before it, its own way."""
 COMMIT_S = 1.0
 """What a power cut may take of readings that no device was told to be safe (promise 3)."""
+STRIP_S = 5.0
+"""The same of a waveform's blocks."""
 PATIENCE_S = 3 * CADENCE_S
 DATED_S = 1.0
 
 _SLACK_S = 0.5
 
 
-class Row(NamedTuple):
-    """A charted reading.
-
-    Attributes:
-        number: its own.
-        device: of whom.
-        charted_s: when the NOC had it, on the loop's clock.
-        dated_s: when the NOC says that the hub had it, on the loop's clock; None while nobody can tell.
-    """
-
-    number: int
-    device: str
-    charted_s: float
-    dated_s: float | None
-
-
-class Signal(NamedTuple):
-    """A charted transition of a limit's alarm.
-
-    Attributes:
-        device: whose.
-        presence: what it is from now on.
-        at_s: when it was, on the loop's clock.
-        charted_s: when the NOC had it.
-    """
-
-    device: str
-    presence: str
-    at_s: float
-    charted_s: float
-
-
-class Gap(NamedTuple):
-    """A charted gap; times on the loop's clock, None: not over."""
-
-    device: str
-    why: str
-    since_s: float
-    until_s: float | None
-
-
-class Chart:
-    """What the NOC wrote down.
-
-    Args:
-        history: of which.
-    """
-
-    def __init__(self, history: History) -> None:
-        with contextlib.closing(sqlite3.connect(history.store)) as db:
-            self.rows = [
-                Row(int(json.loads(values)[0][2]), device, loop_s(noc_ms), None if at_ms is None else loop_s(at_ms))
-                for values, device, noc_ms, at_ms in db.execute(
-                    "SELECT c.measurements, c.device, b.received_ms, c.received_ms FROM chart c "
-                    "JOIN readings r ON r.id = c.id JOIN batches b ON b.id = r.batch ORDER BY c.id"
-                )
-            ]
-            self.signals = sorted(
-                (
-                    Signal(device, presence, history.boots[boot] + monotonic_ms / 1000, loop_s(noc_ms))
-                    for device, presence, boot, monotonic_ms, noc_ms in db.execute(
-                        "SELECT e.fields ->> 'device', e.fields ->> 'presence', e.boot, e.monotonic_ms, b.received_ms "
-                        "FROM events e JOIN batches b ON b.id = e.batch "
-                        "WHERE e.kind = 'alarm' AND e.fields ->> 'condition' = 'limit_high'"
-                    )
-                ),
-                key=lambda signal: signal.at_s,
-            )
-            self.gaps = [
-                Gap(device, why, loop_s(since), None if until is None else loop_s(until))
-                for device, why, since, until in db.execute(
-                    "SELECT device, why, since_ms, until_ms FROM gaps WHERE since_ms IS NOT NULL"
-                )
-            ]
-            self.faults = db.execute("SELECT kind, sum(times) FROM faults GROUP BY kind").fetchall()
-
-
 def broken(history: History) -> list[str]:
     """Give every promise that this history breaks."""
-    chart = Chart(history)
+    chart = Chart(history.store, history.boots)
     return [
         *_nothing_lost(history, chart),
+        *_shed_fairly(history),
+        *_room_given_back(history),
         *_nothing_twice(chart),
         *_fresh_first(history, chart),
         *_alarms_told(history, chart),
@@ -123,20 +46,57 @@ def broken(history: History) -> list[str]:
 
 
 def _nothing_lost(history: History, chart: Chart) -> Iterator[str]:
-    """What a device was told to be safe is charted; of the rest, a death takes the commit window's at the most."""
+    """What a device was told to be safe is charted; of the rest, a death takes the commit window's at the most.
+
+    What storage had no room for is told: of which class and device, and when it was.
+    """
     charted = {row.number for row in chart.rows}
+    missing: Counter[str] = Counter()
     for number, told_s in history.truth.told_s.items():
         if number not in charted:
-            yield f"lost: record {number}, which its device was told to be safe at {told_s:.1f}"
+            missing["episodic"] += 1
+            if not _is_shed(chart, "episodic", "keeper", told_s):
+                yield f"lost: record {number}, which its device was told to be safe at {told_s:.1f}"
     deaths_s = sorted(history.deaths_s)
-    for number, heard_s in history.truth.heard_s.items():
+    for device, number in ((device, number) for device, said in history.truth.said.items() for number in said):
+        heard_s = history.truth.heard_s[number]
         if number in charted or heard_s > history.ended_s:
             continue
+        cls, commit_s = ("waveform", STRIP_S) if device == "recorder" else ("continuous", COMMIT_S)
         place = bisect_right(deaths_s, heard_s)
-        if place == len(deaths_s) or deaths_s[place] - heard_s > COMMIT_S + _SLACK_S:
-            yield f"lost: reading {number}, heard at {heard_s:.1f}, long before the process died"
+        if place < len(deaths_s) and deaths_s[place] - heard_s <= commit_s + _SLACK_S:
+            continue
+        missing[cls] += 1
+        if not _is_shed(chart, cls, device, heard_s):
+            yield f"lost: {cls} reading {number}, heard at {heard_s:.1f}, long before the process died"
+    for cls, times in missing.items():
+        told = sum(shed.items for shed in chart.sheds if shed.cls == cls)
+        if times > told:
+            yield f"lost: {times} {cls} readings, of which {told} were told as shed"
     if history.waiting:
         yield f"undelivered: {history.waiting} batches after an hour of calm"
+
+
+def _is_shed(chart: Chart, cls: str, device: str, heard_s: float) -> bool:
+    """Say whether a hub told that it has shed something of this class and device, of that time."""
+    return any(
+        shed.cls == cls
+        and (shed.since_s is None or (shed.since_s - _SLACK_S <= heard_s and device in shed.devices))
+        and heard_s <= shed.until_s + _SLACK_S
+        for shed in chart.sheds
+    )
+
+
+def _shed_fairly(history: History) -> Iterator[str]:
+    """The least valuable goes first, and alarms never."""
+    for line in history.unjust:
+        yield f"unfair: {line}"
+
+
+def _room_given_back(history: History) -> Iterator[str]:
+    """When all is delivered, the ballast stands again, the file is small, and no alarm about storage is left."""
+    for line in history.kept:
+        yield f"kept: {line}"
 
 
 def _nothing_twice(chart: Chart) -> Iterator[str]:

@@ -26,6 +26,8 @@ from tests.simulator.faults import DAY_S, Fault, Faults, Switch, Wholeness, now_
 from tests.simulator.hub import Machine, patched
 from tests.simulator.loop import SimLoop
 from tests.simulator.network import NOC, Network
+from tests.simulator.shortage import Shortage
+from tests.simulator.strips import Recorder
 from tests.simulator.turns import Turns, quick
 
 CALM_S = 3600.0
@@ -49,6 +51,8 @@ class History:
         waiting: batches that wait at the hub at the end.
         untold: records that no device was told to be safe, at the end.
         faults: fault → how often.
+        unjust: what was shed though something less valuable was there.
+        kept: what of the card's room was not given back at the end.
         digest: names the history: two runs of a seed give the same.
         ended_s: when the calm began.
     """
@@ -63,6 +67,8 @@ class History:
     waiting: int = 0
     untold: int = 0
     faults: dict[str, int] = field(default_factory=dict)
+    unjust: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     digest: str = ""
     ended_s: float = 0.0
 
@@ -91,14 +97,25 @@ class World:
             name: Stream(self.truth, self.rng(name), self.clock, self.turns.busy, density)
             for name in ("stream-1", "stream-2")
         }
-        self._devices: dict[str, SimDevice] = {**self.streams, "keeper": self._keeper}
+        self._recorder = Recorder(self.truth, self.rng("recorder"), self.clock, self.turns.busy, density)
+        measuring: dict[str, SimDevice] = {**self.streams, "keeper": self._keeper}
+        self._devices = {**measuring, "recorder": self._recorder}
+        self.truth.said = {name: device.said for name, device in self._devices.items()}
         self.machine = Machine(here, self.clock, self.network, self._devices, self.rng("machine"))
         self._whole = Wholeness(since_s=asyncio.get_running_loop().time())
         self._noc = Switch()
         self._counts: dict[str, int] = {}
         self._trace = hashlib.sha256()
+        shortage = Shortage(self.network, self.machine.disk, self._recorder, measuring)
         self._faults = Faults(
-            self.network, self.machine, self.clock, self._devices, self._noc, density, self.turns.hopeless
+            self.network,
+            self.machine,
+            self.clock,
+            self._devices,
+            self._noc,
+            shortage.strike,
+            density,
+            self.turns.hopeless,
         )
 
     def rng(self, name: str) -> random.Random:
@@ -128,6 +145,7 @@ class World:
                     self.machine.run(),
                     self.turns.run(),
                     self._keeper.run(),
+                    self._recorder.run(),
                     *(stream.run() for stream in self.streams.values()),
                 )
             ]
@@ -203,6 +221,8 @@ class World:
             self.waiting(),
             self._keeper.waiting,
             self._counts,
+            self.machine.disk.unjust,
+            self.machine.kept(),
             self._trace.hexdigest(),
             ended_s,
         )
