@@ -58,14 +58,14 @@ class Shed(NamedTuple):
         cls: of which class, by its name.
         devices: whose readings, as far as is known.
         since_s: nothing in it is older; None: not known.
-        until_s: nothing in it is newer.
+        until_s: nothing in it is newer; None: it is not over.
         items: how many.
     """
 
     cls: str
     devices: frozenset[str]
     since_s: float | None
-    until_s: float
+    until_s: float | None
     items: int
 
 
@@ -116,5 +116,4 @@ def _shed(fields: Mapping[str, Any], boots: Mapping[str, float]) -> Shed:
     since_s, until_s = (
         None if at is None else boots[at[0]] + at[1] / 1000 for at in (fields["from"], fields["to"])
     )
-    assert until_s is not None, "what was shed was there until then"
     return Shed(fields["class"], frozenset(fields["devices"]), since_s, until_s, fields["items"])

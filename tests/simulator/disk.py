@@ -31,10 +31,10 @@ _BLOCKS: Final = 1 << 14
 _FREE: Final = _BLOCKS // 2 * _BLOCK
 _LEAST: Final = 4 * _BLOCK
 """With less room than this nothing can be written: a commit's pages in the write-ahead log, a new file's first."""
-_BALLAST: Final = 12 * _MIB
+_BALLAST: Final = 5 * _MIB
 _MIN_FREE: Final = 4 * _MIB
-_ROOMS: Final = tuple(rooms * _MIB for rooms in (12, 24, 64))
-_EMPTY: Final = 10 * _MIB
+_ROOMS: Final = tuple(rooms * _MIB for rooms in (5, 8, 24))
+_EMPTY: Final = 5 * _MIB
 """What the file may have when nothing waits: schema, names, commands, some spare pages."""
 _CHECKPOINT: Final = 8
 """Pages of the write-ahead log until it is folded into the file."""

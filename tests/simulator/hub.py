@@ -101,6 +101,7 @@ class Machine:
         self.disk.on_crash = self._crashed
         self.agent: Agent | None = None
         self.deaths_s: list[float] = []
+        self.planned_s: list[float] = []
         self.stuck: list[str] = []
         self._powered = asyncio.Event()
         self._powered.set()
@@ -125,6 +126,7 @@ class Machine:
                 async with app.running(self._config, self._ways, load=_drivers, clock=self._clock) as agent:
                     self.agent = agent
                     await agent.restart.wait()
+                    self.planned_s.append(asyncio.get_running_loop().time())
             except* StorageError:
                 pass
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tests.simulator.chart import Chart
+from tests.simulator.chart import Chart, Gap
 from tests.simulator.devices import CADENCE_S
 from tests.simulator.turns import BUSY_TURN_S, CALM_TURN_S
 from tests.simulator.world import CALM_S, History
@@ -23,6 +23,8 @@ STRIP_S = 5.0
 """The same of a waveform's blocks."""
 PATIENCE_S = 3 * CADENCE_S
 DATED_S = 1.0
+ENDING_S = 5.0
+"""How long a planned end may take."""
 
 _SLACK_S = 0.5
 
@@ -32,7 +34,7 @@ def broken(history: History) -> list[str]:
     chart = Chart(history.store, history.boots)
     return [
         *_nothing_lost(history, chart),
-        *_shed_fairly(history),
+        *_shed_fairly(history, chart),
         *_room_given_back(history),
         *_nothing_twice(chart),
         *_fresh_first(history, chart),
@@ -42,6 +44,7 @@ def broken(history: History) -> list[str]:
         *_dated(history, chart),
         *_nothing_wrong_at_the_noc(chart),
         *_nothing_stuck(history),
+        *_alive(history),
     ]
 
 
@@ -82,15 +85,25 @@ def _is_shed(chart: Chart, cls: str, device: str, heard_s: float) -> bool:
     return any(
         shed.cls == cls
         and (shed.since_s is None or (shed.since_s - _SLACK_S <= heard_s and device in shed.devices))
-        and heard_s <= shed.until_s + _SLACK_S
+        and (shed.until_s is None or heard_s <= shed.until_s + _SLACK_S)
         for shed in chart.sheds
     )
 
 
-def _shed_fairly(history: History) -> Iterator[str]:
-    """The least valuable goes first, and alarms never."""
+def _shed_fairly(history: History, chart: Chart) -> Iterator[str]:
+    """The least valuable goes first, alarms never, and what is gone is told as over."""
     for line in history.unjust:
         yield f"unfair: {line}"
+    for shed in chart.sheds:
+        if shed.until_s is None:
+            yield f"open: {shed.items} {shed.cls} readings are told as shed, with no end"
+        elif shed.since_s is not None and not any(_shows(gap, shed.since_s, shed.until_s) for gap in chart.gaps):
+            yield f"hidden: the NOC shows no gap of {shed.since_s:.1f} to {shed.until_s:.1f}, which was shed"
+
+
+def _shows(gap: Gap, since_s: float, until_s: float) -> bool:
+    within = gap.since_s <= since_s + DATED_S and gap.until_s is not None and until_s <= gap.until_s + DATED_S
+    return gap.why == "shed" and within
 
 
 def _room_given_back(history: History) -> Iterator[str]:
@@ -198,3 +211,12 @@ def _nothing_stuck(history: History) -> Iterator[str]:
     """No part of the hub ceases to turn: the watchdog would end it."""
     for part, times in Counter(history.stuck).items():
         yield f"stuck: {part} made no progress, {times} times"
+
+
+def _alive(history: History) -> Iterator[str]:
+    """While everything works the process lives, but for a planned end."""
+    for death_s in history.deaths_s:
+        planned = any(planned_s <= death_s <= planned_s + ENDING_S for planned_s in history.planned_s)
+        settled = any(since_s + HEALED_S <= death_s <= until_s for since_s, until_s in history.whole.spans)
+        if settled and not planned:
+            yield f"died: at {death_s:.1f}, while everything worked"

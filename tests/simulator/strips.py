@@ -9,7 +9,7 @@ from hub_agent.model import Measurement, Reading, ReadingClass, Samples
 from hub_agent.nomenclature import PLETH, SPO2
 from tests.simulator.devices import Session, SimDevice
 
-BLOCK_BYTES = 6000
+BLOCK_BYTES = 3000
 BLOCK_S = 6.0
 _RARE = 8
 """So many times more seldom than another device measures is a strip recorded for no special reason."""

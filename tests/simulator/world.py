@@ -46,6 +46,7 @@ class History:
         truth: what the devices know.
         whole: when everything worked.
         deaths_s: when the process ended.
+        planned_s: when it was asked to, shortly before.
         boots: when each boot began, by its name.
         stuck: parts of the hub that made no progress for too long.
         waiting: batches that wait at the hub at the end.
@@ -62,6 +63,7 @@ class History:
     truth: Truth
     whole: Wholeness
     deaths_s: list[float]
+    planned_s: list[float]
     boots: dict[str, float]
     stuck: list[str]
     waiting: int = 0
@@ -216,6 +218,7 @@ class World:
             self.truth,
             self._whole,
             self.machine.deaths_s,
+            self.machine.planned_s,
             self.clock.boots,
             self.machine.stuck,
             self.waiting(),
