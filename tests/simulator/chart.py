@@ -109,6 +109,11 @@ class Chart:
                     "SELECT fields FROM events WHERE kind = 'gap' AND fields ->> 'why' = 'shed' ORDER BY id"
                 )
             ]
+            self.answers = {
+                jti: (outcome, json.loads(result or "{}"))
+                for jti, outcome, result in db.execute("SELECT jti, outcome, result FROM commands")
+            }
+            self.security = db.execute("SELECT count(*) FROM events WHERE kind = 'security'").fetchone()[0]
             self.faults = db.execute("SELECT kind, sum(times) FROM faults GROUP BY kind").fetchall()
 
 

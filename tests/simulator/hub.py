@@ -162,6 +162,10 @@ class Machine:
         agent = self.agent
         return ["the hub is not there"] if agent is None else self.disk.kept(agent.outbox.fill, _storage(agent.book))
 
+    def revision(self) -> int | None:
+        """Say which limits are in force; None where there is no hub."""
+        return None if self.agent is None else self.agent.book.revision
+
     async def watch(self, progress: Progress) -> None:
         """Take the place of the watchdog: whoever makes no progress is named."""
         while True:

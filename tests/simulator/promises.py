@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from tests.simulator.chart import Chart, Gap
 from tests.simulator.devices import CADENCE_S
+from tests.simulator.obedience import obeyed
 from tests.simulator.turns import BUSY_TURN_S, CALM_TURN_S
 from tests.simulator.world import CALM_S, History
 
@@ -27,6 +28,7 @@ ENDING_S = 5.0
 """How long a planned end may take."""
 
 _SLACK_S = 0.5
+_SEEN_TO = ("on", "acknowledged")
 
 
 def broken(history: History) -> list[str]:
@@ -45,6 +47,7 @@ def broken(history: History) -> list[str]:
         *_nothing_wrong_at_the_noc(chart),
         *_nothing_stuck(history),
         *_alive(history),
+        *obeyed(history.commands, chart.answers, chart.security),
     ]
 
 
@@ -148,7 +151,7 @@ def _alarms_told(history: History, chart: Chart) -> Iterator[str]:
                 continue
             heard_s = history.truth.heard_s[row.number]
             place = bisect_right(times_s, heard_s + _SLACK_S)
-            if not place or signals[place - 1].presence != "on":
+            if not place or signals[place - 1].presence not in _SEEN_TO:
                 yield f"untold: reading {row.number} of {heard_s:.1f} broke its limit and raised no alarm"
 
 
