@@ -6,12 +6,14 @@ Owns: the turn of a second and the turn of a minute. Never: does work whose fail
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from hub_agent import gaps
 from hub_agent.clock import Clock, Floor
+from hub_agent.errors import FullError
 from hub_agent.latency import Latency
 from hub_agent.machine import Wear
 from hub_agent.model import Stamp
@@ -114,10 +116,11 @@ async def keep_house(
         for watch in watches:
             await watch()
         if clock.monotonic_s() - settled_s >= SETTLE_S:
-            settled_s = clock.monotonic_s()
-            await outbox.settle()
-            await notes.write()
-            await outbox.run(partial(_prune, now=floor.now()))
+            with suppress(FullError):  # again with the next turn: what the NOC confirms makes room
+                await outbox.settle()
+                await notes.write()
+                await outbox.run(partial(_prune, now=floor.now()))
+                settled_s = clock.monotonic_s()
         due_s = clock.monotonic_s() + TURN_S
         await asyncio.sleep(TURN_S)
         lag.add(clock.monotonic_s() - due_s)

@@ -4,18 +4,20 @@ Owns: what is received and not yet committed, and when it must be.
 Never: stores by itself (the outbox does), publishes, or lets an alarm wait for anything but its own commit.
 
 Persist, then announce. If persisting fails, the annunciator still sounds, and the error ends the process, whose
-supervisor starts it anew.
+supervisor starts it anew. Only where there is no room does it wait, and judges on: what makes room is the way to the NOC,
+and a process that ends again and again never gets so far.
 """
 
 import asyncio
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from hub_agent.clock import Clock
-from hub_agent.errors import StorageError
+from hub_agent.errors import FullError, StorageError
 from hub_agent.model import Reading, ReadingClass, ReceivedReading, Stamp
 from hub_agent.outbox.outbox import Committed, Outbox
 from hub_agent.wire import Event, Item
@@ -36,6 +38,11 @@ _AWAITED: Final = (ReadingClass.ALARM, ReadingClass.EPISODIC)
 may delete them then."""
 TURN_S: Final = 1.0
 """It turns at least this often, so that the watchdog sees its progress."""
+
+ROOM_S: Final = 1.0
+"""How long it waits for room until it tries again."""
+_ITEMS_MAX: Final = 256
+"""What has waited for room goes in batches of so many items at the most: the broker takes no message of any size."""
 
 _PENDING_MAX: Final = 4096
 """With more than this in RAM, drivers wait for the card."""
@@ -123,6 +130,7 @@ class Intake:
         self._asked_version: int | None = None
         self._flushing = asyncio.Lock()
         self._failed = False
+        self._waited = False
         self.counts = Counts()
 
     async def take(self, device: str, reading: Reading, stamp: Stamp, *, repeats: bool = True) -> bool:
@@ -202,7 +210,7 @@ class Intake:
         await future
 
     async def run(self, turned: Callable[[], None] = lambda: None) -> None:
-        """Commit what is due, for ever; on cancellation, commit everything first.
+        """Commit what is due, for ever; on cancellation, commit everything first. Where there is no room, try again.
 
         Raises:
             StorageError: a commit failed; alarms in it were announced all the same.
@@ -220,7 +228,8 @@ class Intake:
                     # the readings that raised an alarm go in its transaction, with the alarm state
                     due |= {cls for cls in self._due_s if cls is not ReadingClass.WAVEFORM}
                 if due:
-                    await self._flush(due)
+                    with suppress(FullError):
+                        await self._flush(due)
         finally:
             if self._timer is not None:
                 self._timer.cancel()
@@ -258,35 +267,60 @@ class Intake:
             await self._commit(due)
 
     async def _commit(self, due: set[ReadingClass]) -> None:
-        batches = {cls: items for cls in due if (items := self._pending[cls])}
-        waiting = [future for cls in due for future in self._durable.pop(cls, ()) if not future.done()]
+        most = _ITEMS_MAX if self._waited else None
+        batches = {cls: items[:most] for cls in due if (items := self._pending[cls])}
+        left = {cls for cls, items in batches.items() if len(items) < len(self._pending[cls])}
         for cls in due:
-            self._pending[cls] = []
+            self._pending[cls] = self._pending[cls][len(batches.get(cls, ())) :]
             self._due_s.pop(cls, None)
+        self._due_s |= dict.fromkeys(left, 0.0)
+        waiting = {cls: self._durable.pop(cls, []) for cls in due - left}
         events, self._unannounced = self._unannounced, []
         every = [item.name for items in batches.values() for item in items if isinstance(item, ReceivedReading)]
         names = list(filter(None, every))
         version = self._judge.version
-        # Where alarm events were lost, the state must not say that they happened: the next life raises them again.
-        keep = version != self._stored_version and not self._failed
+        # Where alarm events were lost, or still wait, the state must not say that they happened: the next life raises
+        # them again.
+        keep = version != self._stored_version and not self._failed and not self._pending[ReadingClass.ALARM]
         state = {STATE: json.dumps(self._judge.snapshot()).encode()} if keep else {}
-        if not batches and not state and not waiting:
+        if not batches and not state and not any(waiting.values()):
             return
         try:
             committed = await self._outbox.commit(batches, names=map(bytes.fromhex, names), state=state)
+        except FullError:
+            self._take_back(batches, waiting)
+            raise
         except StorageError as error:
             self._failed = True
-            for future in waiting:
-                if not future.done():  # its waiter may have been cancelled
-                    future.set_exception(error)
+            _settle(waiting, error)
             raise
         finally:
             if events:
                 self._announce(events)
-        self._stored_version = version
+        self._waited = self._waited and bool(left)
+        self._stored_version = version if keep else self._stored_version
         self._names.difference_update(names)
         self.counts.stored += len(every)
         self._offer(committed)
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        _settle(waiting)
+
+    def _take_back(
+        self, batches: Mapping[ReadingClass, list[Item]], waiting: Mapping[ReadingClass, list[asyncio.Future[None]]]
+    ) -> None:
+        """Let what found no room wait for it, before whatever has come meanwhile."""
+        self._waited = True
+        again_s = self._clock.monotonic_s() + ROOM_S
+        for cls, futures in waiting.items():
+            self._durable[cls] = futures + self._durable.get(cls, [])
+        for cls, items in batches.items():
+            self._pending[cls][:0] = items
+        self._due_s |= dict.fromkeys(batches.keys() | {cls for cls, futures in waiting.items() if futures}, again_s)
+
+
+def _settle(waiting: Mapping[ReadingClass, list[asyncio.Future[None]]], error: StorageError | None = None) -> None:
+    """Tell those who wait; some may have been cancelled."""
+    for future in (future for futures in waiting.values() for future in futures if not future.done()):
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)

@@ -200,12 +200,13 @@ class Parts:
         await self._storage.restore(self._build.clock.monotonic_s())
         self.reporter.storage_found(self._build.damage, self._build.suspected, ledger_lost=self._bar.lost)
 
-    async def recover(self) -> None:
-        """Answer the commands that an earlier life of the process left open; the intake must be running.
+    async def obey(self) -> None:
+        """Answer the commands that an earlier life of the process left open, then carry out what comes, for ever.
 
-        Before a command can come: it would be taken for one of the earlier life.
+        Begun before the broker session: a command that came before would be taken for one of the earlier life.
         """
         await self.desk.recover()
+        await self.desk.run()
 
     def broker(self) -> BrokerSession:
         """Make the broker session."""

@@ -152,18 +152,19 @@ class Desk:
             self._taken.discard(command.claims.jti)
 
     async def recover(self) -> None:
-        """Resolve what the last process left unfinished; call it once, before the first :meth:`receive`.
+        """Resolve what the last process left unfinished; begun before the first :meth:`receive`, which waits for it.
 
         An op that ends the process is done, for a new process is here. Everything else failed: either it never began,
         or nobody knows how far it came, and to do it twice could be worse than not at all.
         """
-        for row in await self._ledger.unfinished():
-            op = OPS.get(row.op)
-            if row.state is State.RUNNING and op is not None and op.ends_process:
-                await self._answer(row.jti, row.op, State.DONE, {})
-            else:
-                began = row.state is State.RUNNING
-                await self._answer(row.jti, row.op, State.FAILED, {"error": "interrupted", "began": began})
+        async with self._door:
+            for row in await self._ledger.unfinished():
+                op = OPS.get(row.op)
+                if row.state is State.RUNNING and op is not None and op.ends_process:
+                    await self._answer(row.jti, row.op, State.DONE, {})
+                else:
+                    began = row.state is State.RUNNING
+                    await self._answer(row.jti, row.op, State.FAILED, {"error": "interrupted", "began": began})
 
     async def _judge(self, signed: Signed, context: Context, *, duplicate: bool) -> str:
         kids = tuple(sorted(signer.kid for signer in signed.signers))

@@ -8,16 +8,17 @@ The functions take the outbox's one writing connection, which must be in autocom
 store to name it.
 """
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from hub_agent.commands.record import Recorded, Result, Row, Seen, State, VerifiedCommand
 from hub_agent.commands.refusal import Refusal
-from hub_agent.errors import CommandError, StorageError
+from hub_agent.errors import CommandError, FullError, StorageError
 from hub_agent.outbox.box import LocalBox
 
 SCHEMA: Final = """
@@ -39,6 +40,8 @@ CREATE TABLE issuer_hwm (
 ) STRICT, WITHOUT ROWID;
 """
 
+ROOM_S: Final = 1.0
+"""How long to wait for room until the next attempt."""
 KEEP_S: Final = 30 * 86_400
 """How long after its ``exp`` a command is remembered. The high-water marks stay for ever."""
 
@@ -222,14 +225,22 @@ class CommandLedger:
 
     A status names devices and ports: what the heartbeat may not carry, a stolen card may not show.
 
+    Where there is no room it waits for some: the NOC's confirmations bring it, and commands have time.
+
     Args:
         run: of the store.
         box: closes results.
     """
 
     def __init__(self, run: Run, box: LocalBox) -> None:
-        self._run = run
+        self._run_at_once = run
         self._box = box
+
+    async def _run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        while True:
+            with suppress(FullError):
+                return await self._run_at_once(work)
+            await asyncio.sleep(ROOM_S)
 
     async def seen(self, jti: str, kids: Sequence[str]) -> Seen:
         """See :func:`seen`; the row is without its result, which nobody asks for."""

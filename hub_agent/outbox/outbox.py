@@ -160,14 +160,17 @@ class Outbox:
             (written, took_s), newest = await self.run(
                 lambda store: (self.card.timed(lambda: work(confirmed)), store.last_seq)
             )
-        except (StorageError, asyncio.CancelledError):
+        except StorageError:
+            self._delivered.put_back(confirmed)
+            half, self._writer.half = self._writer.half, Written()
+            self._book(half)
+            self._untold += half.committed
+            raise
+        except asyncio.CancelledError:
             self._delivered.put_back(confirmed)
             raise
         self.card.commits.add(took_s)
         self._book(written)
-        for gone in written.deleted:
-            if not self._delivered.gone(seq_of(gone.key)):
-                self._count(gone.key, -1, -gone.items, -gone.numbers)
         if any(last >= newest for _, last in confirmed):  # it stays until another follows it, as the chain's end
             self._delivered.put_back([(newest, newest)])
         return written
@@ -191,6 +194,9 @@ class Outbox:
             self._count(gone.key, -1, -gone.items, -gone.numbers)
         if written.removed:
             self.on_removed([gone.key for gone in written.removed])
+        for gone in written.deleted:
+            if not self._delivered.gone(seq_of(gone.key)):
+                self._count(gone.key, -1, -gone.items, -gone.numbers)
 
     def sent(self, key: int) -> None:
         """Note that a batch was handed to the broker: from now on it stays as it is."""

@@ -65,6 +65,8 @@ class Writer:
         self._epoch_since_s = 0.0
         self.link = store.last_link
         self.epochs = Epochs(store.epochs())
+        self.half = Written()
+        """What the last commit or trim did, also where it failed after that."""
         self.plan = self._measure()
 
     # --- writing ------------------------------------------------------------------------------------------------------
@@ -82,12 +84,12 @@ class Writer:
         least valuable readings, a piece of them: where there is less of a class, of the next class too.
 
         Raises:
-            StorageError: nothing of it was stored, though room may have been made.
+            StorageError: nothing of it was stored, though room may have been made: see ``half``.
         """
         pieces = [Piece(cls, items) for cls, items in sorted(batches.items())]
         closed = [(name, self._box.close(name, value)) for name, value in state.items()]
         change = Change(names=names, state=closed, confirmed=confirmed)
-        before = Written()
+        before = self.half = Written()
         remedies: list[Callable[[Written, Confirmed], None]] = [self._yield_ballast]
         if confirmed:
             remedies.append(self._let_go)
@@ -185,7 +187,7 @@ class Writer:
         Raises:
             StorageError: the file did not take it.
         """
-        done = Written()
+        done = self.half = Written()
         self._let_go(done, confirmed)
         self.plan = self._measure()
         while self.plan.excess and self.shed(min(self.plan.excess, self.plan.piece), done, confirmed):

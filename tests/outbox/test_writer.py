@@ -159,6 +159,22 @@ async def test_nothing_but_alarms_left_is_an_error_that_says_so(tmp_path: Path) 
 
 
 @virtual_time
+async def test_what_was_shed_in_vain_is_told_and_counted_all_the_same(tmp_path: Path) -> None:
+    hub, noc = Hub(tmp_path / "o.db", LoopClock(), LIMITS), Noc(tmp_path / "noc.db")
+    await fill(hub, CONTINUOUS, 2)
+    await fill(hub, ALARM, 85)
+    with pytest.raises(FullError, match="nothing in it may be shed"):
+        await hub.commit([bulk(hub, ALARM) for _ in range(20)], ALARM)
+    here = await held(hub)
+    assert here[CONTINUOUS] == 0
+    assert {cls: tally.batches for cls, tally in hub.outbox.tallies.items()} == here
+    hub.forwarder.offer(await hub.outbox.turn())
+    assert sum(gap.fields["items"] for gap in await gaps(hub, noc)) == 2
+    assert noc.faults == []
+    await hub.die()
+
+
+@virtual_time
 async def test_what_state_alone_pushed_out_is_told_too(tmp_path: Path) -> None:
     hub, noc = Hub(tmp_path / "o.db", LoopClock(), LIMITS), Noc(tmp_path / "noc.db")
     await fill(hub, CONTINUOUS, 93)

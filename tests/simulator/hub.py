@@ -15,6 +15,7 @@ from hub_agent.config import Config, Device
 from hub_agent.devices.link import Connector
 from hub_agent.driver import Driver
 from hub_agent.errors import StorageError
+from hub_agent.intake import Intake
 from hub_agent.machine import Machine as Gauges
 from hub_agent.outbox import outbox as outboxes
 from hub_agent.outbox import recovery
@@ -102,6 +103,7 @@ class Machine:
         self.agent: Agent | None = None
         self.deaths_s: list[float] = []
         self.planned_s: list[float] = []
+        self.full_s: list[float] = []
         self.stuck: list[str] = []
         self._powered = asyncio.Event()
         self._powered.set()
@@ -151,6 +153,18 @@ class Machine:
         await asyncio.sleep(off_s)
         self._clock.reboot()
         self._powered.set()
+
+    @contextmanager
+    def noticing(self) -> Iterator[None]:
+        """Take note whenever something has to wait for room."""
+        take_back = Intake._take_back
+
+        def noticed(intake: Intake, *what: Any) -> None:  # noqa: ANN401 - as it was
+            self.full_s.append(asyncio.get_running_loop().time())
+            take_back(intake, *what)
+
+        with mock.patch.object(Intake, "_take_back", noticed):
+            yield
 
     def repair(self) -> None:
         """Let the disk take everything, and the power be on."""
@@ -205,6 +219,7 @@ def patched(network: Network, machine: Machine, rng: random.Random) -> Iterator[
     with (
         seeded(rng),
         machine.disk.under(),
+        machine.noticing(),
         mock.patch.object(mqtt, "connect", network.connect),
         mock.patch.object(recovery, "Store", machine.disk.store()),
         mock.patch.object(app, "feed_watchdog", machine.watch),

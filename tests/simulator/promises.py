@@ -54,7 +54,8 @@ def broken(history: History) -> list[str]:
 def _nothing_lost(history: History, chart: Chart) -> Iterator[str]:
     """What a device was told to be safe is charted; of the rest, a death takes the commit window's at the most.
 
-    What storage had no room for is told: of which class and device, and when it was.
+    What was shed is told: of which class and device, and when it was. Where nothing may be shed, what waits for room is
+    lost with the process, and lies in the gap that its next life tells.
     """
     charted = {row.number for row in chart.rows}
     missing: Counter[str] = Counter()
@@ -72,6 +73,8 @@ def _nothing_lost(history: History, chart: Chart) -> Iterator[str]:
         place = bisect_right(deaths_s, heard_s)
         if place < len(deaths_s) and deaths_s[place] - heard_s <= commit_s + _SLACK_S:
             continue
+        if place < len(deaths_s) and _starved(history, chart, heard_s, deaths_s[place]):
+            continue
         missing[cls] += 1
         if not _is_shed(chart, cls, device, heard_s):
             yield f"lost: {cls} reading {number}, heard at {heard_s:.1f}, long before the process died"
@@ -81,6 +84,15 @@ def _nothing_lost(history: History, chart: Chart) -> Iterator[str]:
             yield f"lost: {times} {cls} readings, of which {told} were told as shed"
     if history.waiting:
         yield f"undelivered: {history.waiting} batches after an hour of calm"
+
+
+def _starved(history: History, chart: Chart, heard_s: float, death_s: float) -> bool:
+    """Say whether a reading waited for room until the process died, and the gap of the hub tells so."""
+    waited = any(heard_s <= full_s <= death_s for full_s in history.full_s)
+    return waited and any(
+        gap.why == "hub_off" and gap.since_s <= heard_s and (gap.until_s is None or heard_s <= gap.until_s)
+        for gap in chart.gaps
+    )
 
 
 def _is_shed(chart: Chart, cls: str, device: str, heard_s: float) -> bool:

@@ -51,6 +51,7 @@ class History:
         deaths_s: when the process ended.
         planned_s: when it was asked to, shortly before.
         boots: when each boot began, by its name.
+        full_s: when something had to wait for room.
         stuck: parts of the hub that made no progress for too long.
         waiting: batches that wait at the hub at the end.
         untold: records that no device was told to be safe, at the end.
@@ -69,6 +70,7 @@ class History:
     deaths_s: list[float]
     planned_s: list[float]
     boots: dict[str, float]
+    full_s: list[float]
     stuck: list[str]
     waiting: int = 0
     untold: int = 0
@@ -241,6 +243,7 @@ class World:
             self.machine.deaths_s,
             self.machine.planned_s,
             self.clock.boots,
+            self.machine.full_s,
             self.machine.stuck,
             self.waiting(),
             self._keeper.waiting,
