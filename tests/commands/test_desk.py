@@ -167,6 +167,17 @@ class TestCrash:
         await bench.desk.recover()
         assert (await bench.answers.get()).outcome == "failed"
 
+    async def test_a_command_that_comes_before_the_recovery_is_over_waits_for_it(self, bench: "Bench") -> None:
+        await bench.command()
+        bench.restart()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(bench.desk.recover())
+            tasks.create_task(bench.command())
+        assert (await bench.answers.get()).outcome == "failed"
+        await bench.drain()
+        assert bench.ran == ["ping"]
+        assert (await bench.answers.get()).outcome == "done"
+
     async def test_a_second_recovery_finds_nothing(self, bench: "Bench") -> None:
         await bench.command()
         bench.restart()

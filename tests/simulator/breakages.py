@@ -22,6 +22,7 @@ from hub_agent.outbox import outbox
 from hub_agent.outbox.store import Store
 from hub_agent.outbox.writer import Writer
 from hub_agent.seal import Epoch
+from tests.simulator import breakages_of_room as room
 from tests.simulator.clock import MachineClock
 
 Breakage = Callable[[], AbstractContextManager[None]]
@@ -187,4 +188,13 @@ BREAKAGES: Mapping[str, Broken] = {
         the_key_of_the_second_day_is_lost, "undelivered", seed=4, days=1.6, few=True
     ),
     "names-are-forgotten": Broken(names_are_forgotten, "twice", seed=4, days=3, few=True),
+    "the-best-goes-first": Broken(room.the_best_goes_first, "unfair", seed=163, days=0.1),
+    "gaps-are-too-short": Broken(room.gaps_are_too_short, "lost", seed=163, days=0.1),
+    "gaps-never-end": Broken(room.gaps_never_end, "open", seed=163, days=0.1),
+    "room-is-kept": Broken(room.room_is_kept, "kept", seed=163, days=0.1),
+    "no-ballast-is-the-end": Broken(room.no_ballast_is_the_end, "died", days=0.02),
+    "each-copy-is-a-command": Broken(room.each_copy_is_a_command, "done twice", seed=174, days=0.3),
+    "whoever-signs": Broken(room.whoever_signs, "obeyed a stranger", seed=324, days=0.1),
+    "nobody-answers": Broken(room.nobody_answers, "unanswered", seed=324, days=0.1),
+    "nods-and-does-nothing": Broken(room.nods_and_does_nothing, "forgotten", seed=266),
 }

@@ -38,7 +38,7 @@ def _done_once(commands: Commands) -> Iterator[str]:
             continue
         if len(at_s) > 1:
             yield f"done twice: {order.op} at {', '.join(f'{one_s:.1f}' for one_s in at_s)}"
-        if order.dated and at_s[0] > loop_s(order.exp * 1000) + _SLACK_S:
+        if order.timed and at_s[0] > loop_s(order.exp * 1000) + _SLACK_S:
             yield f"done too late: {order.op} at {at_s[0]:.1f}, dead since {loop_s(order.exp * 1000):.1f}"
 
 

@@ -53,14 +53,14 @@ class Order:
         op: what to do.
         exp: when it is dead, seconds since 1970.
         revision: of the limits that it sets; 0 for none.
-        dated: whether it names the hub's session, because the hub's clock was not set.
+        timed: whether the hub's clock decides when it is dead; else it names the hub's session.
         taken: whether the hub told the broker that it has it.
     """
 
     op: str
     exp: int
     revision: int = 0
-    dated: bool = True
+    timed: bool = True
     taken: bool = False
 
 
@@ -218,7 +218,7 @@ class Office:
             nonce=nonce,
         )
         letter = Letter(claims.jti, HUB, sign(claims, keys))
-        self._orders[claims.jti] = Order(op, claims.exp, args.get("revision", 0), dated=nonce is None)
+        self._orders[claims.jti] = Order(op, claims.exp, args.get("revision", 0), timed=nonce is None)
         self._sent[letter.payload] = claims.jti
         return letter
 
