@@ -4,8 +4,8 @@ Owns: what is received and not yet committed, and when it must be.
 Never: stores by itself (the outbox does), publishes, or lets an alarm wait for anything but its own commit.
 
 Persist, then announce. If persisting fails, the annunciator still sounds, and the error ends the process, whose
-supervisor starts it anew. Only where there is no room does it wait, and judges on: what makes room is the way to the NOC,
-and a process that ends again and again never gets so far.
+supervisor starts it anew. Only where there is no room does it wait, and judges on: it is the NOC's confirmations that
+make room, and a process that ends again and again never gets so far.
 """
 
 import asyncio

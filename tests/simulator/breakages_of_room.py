@@ -9,7 +9,7 @@ from unittest import mock
 from joserfc.util import urlsafe_b64decode
 
 from hub_agent import wire
-from hub_agent.commands import desk
+from hub_agent.commands import verify
 from hub_agent.commands.record import Recorded, Result, Signer, State, VerifiedCommand
 from hub_agent.commands.verify import Context, Signed
 from hub_agent.errors import CommandError, StorageError
@@ -20,6 +20,9 @@ from hub_agent.outbox.ledger import CommandLedger
 from hub_agent.outbox.store import Store
 from hub_agent.outbox.timeline import About, Timeline
 from hub_agent.reporter import Reporter
+
+_DOTS = 2
+"""In a compact JWS."""
 
 
 @contextmanager
@@ -97,18 +100,18 @@ def each_copy_is_a_command() -> Iterator[None]:
 @contextmanager
 def whoever_signs() -> Iterator[None]:
     """Believe a command whoever signed it."""
-    authenticate = desk.authenticate
+    authenticate = verify.authenticate
 
     def believing(payload: bytes, topic: str, context: Context, *, retained: bool) -> Signed:
         try:
             return authenticate(payload, topic, context, retained=retained)
         except CommandError:
-            if payload.count(b".") != 2:  # noqa: PLR2004 - header, payload, signature
+            if payload.count(b".") != _DOTS:
                 raise
             signers = tuple(Signer(kid, context.keys[kid].role) for kid in context.keys)
             return Signed(urlsafe_b64decode(payload.split(b".")[1]), signers)
 
-    with mock.patch.object(desk, "authenticate", believing):
+    with mock.patch("hub_agent.commands.desk.authenticate", believing):
         yield
 
 

@@ -118,7 +118,5 @@ class Chart:
 
 
 def _shed(fields: Mapping[str, Any], boots: Mapping[str, float]) -> Shed:
-    since_s, until_s = (
-        None if at is None else boots[at[0]] + at[1] / 1000 for at in (fields["from"], fields["to"])
-    )
+    since_s, until_s = (None if at is None else boots[at[0]] + at[1] / 1000 for at in (fields["from"], fields["to"]))
     return Shed(fields["class"], frozenset(fields["devices"]), since_s, until_s, fields["items"])

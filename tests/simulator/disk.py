@@ -1,6 +1,6 @@
 """The card under the outbox: it fails, fills up, takes its time, and is gone with its process.
 
-Everything that is measured in MiB is 64 times smaller here than on a real card, the outbox's own limits with it, so that
+Everything that is measured in MiB is 64 times smaller here than on a real card, the outbox's own limits with it:
 some dozen blocks of a waveform fill it.
 """
 
@@ -43,6 +43,9 @@ _WORK_S: Final = (0.001, 0.02)
 _STALL_S: Final = (0.05, 0.4)
 _STALLS: Final = 0.01
 """How long the card takes for a commit or a look: most of the time, and in so great a share of all."""
+
+
+_GROW: Final = ballast.Ballast.grow
 
 
 class Disk:
@@ -95,23 +98,27 @@ class Disk:
     def _statvfs(self, _path: Path) -> SimpleNamespace:
         return SimpleNamespace(f_frsize=_BLOCK, f_blocks=_BLOCKS, f_bavail=self.free() // _BLOCK)
 
-    def _grow(self, kept: ballast.Ballast, size: int) -> None:
-        if self.free() >= ballast.STEP:
-            _GROW(kept, size)
-
     # --- what is on it ------------------------------------------------------------------------------------------------
 
     @contextmanager
     def under(self) -> Iterator[None]:
         """Put this disk under an outbox."""
+
+        def has_room(_directory: Path) -> bool:
+            return not self.full()
+
+        def grow(kept: ballast.Ballast, size: int) -> None:
+            if self.free() >= ballast.STEP:
+                _GROW(kept, size)
+
         with (
-            mock.patch.object(builder, "Limits", lambda *_: self.limits),
+            mock.patch.object(builder, "Limits", return_value=self.limits),
             mock.patch.object(quota, "_PIECE", (_MIB // 4, 4 * _MIB)),
             mock.patch.object(quota, "_SLACK", 4 * _MIB),
             mock.patch.object(quota, "STEP", _MIB),
             mock.patch.object(ballast, "STEP", _MIB),
-            mock.patch.object(ballast, "has_room", lambda _directory: not self.full()),
-            mock.patch.object(ballast.Ballast, "grow", lambda kept, size: self._grow(kept, size)),
+            mock.patch.object(ballast, "has_room", has_room),
+            mock.patch.object(ballast.Ballast, "grow", grow),
             mock.patch("os.statvfs", self._statvfs),
         ):
             yield
@@ -202,9 +209,7 @@ class Disk:
             fill: the share of its room that the outbox says is taken.
             alarms: that are on about storage.
         """
-        ballast_bytes, file_bytes = (
-            (self._directory / f"outbox.{name}").stat().st_size for name in ("ballast", "db")
-        )
+        ballast_bytes, file_bytes = ((self._directory / f"outbox.{name}").stat().st_size for name in ("ballast", "db"))
         found = [f"the alarm {code} is on, and {fill:.0%} taken" for code in alarms]
         if ballast_bytes != self.limits.ballast:
             found.append(f"{ballast_bytes} bytes of ballast, not {self.limits.ballast}")
@@ -232,9 +237,6 @@ class Disk:
         self.dead, self.crash_in = True, None
         self.on_crash()
         raise StorageError("the process is gone")
-
-
-_GROW: Final = ballast.Ballast.grow
 
 
 class Card:

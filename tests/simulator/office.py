@@ -78,8 +78,7 @@ class Deeds:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Watch the hub's hands."""
-        start, handlers = CommandLedger.start, Orders.handlers.fget
-        assert handlers is not None
+        start, handlers = CommandLedger.start, vars(Orders)["handlers"].fget
 
         async def starting(ledger: CommandLedger, jti: str) -> None:
             self._doing = jti
@@ -242,7 +241,7 @@ class Office:
         """Make a command that would stop every alarm, were it believed; ``ago``: one that is long dead."""
         now = self._clock.now() - ago
         counter = int(self._clock.now().timestamp() * 1000) + 10_000
-        args = {"revision": 10**9, "limits": []}
+        args: dict[str, Any] = {"revision": 10**9, "limits": []}
         claims = draft(
             "limits.set", args, hub_id=hub_id, issuer=CLINICIAN, counter=counter, now=now, reason="none of yours"
         )

@@ -3,6 +3,7 @@
 Each function gives what is wrong, one line each; nothing when the promise holds.
 """
 
+import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
@@ -57,13 +58,25 @@ def _nothing_lost(history: History, chart: Chart) -> Iterator[str]:
     What was shed is told: of which class and device, and when it was. Where nothing may be shed, what waits for room is
     lost with the process, and lies in the gap that its next life tells.
     """
-    charted = {row.number for row in chart.rows}
     missing: Counter[str] = Counter()
+    for cls, device, number, at_s in _not_charted(history, chart):
+        missing[cls] += 1
+        if not _is_shed(chart, cls, device, at_s):
+            yield f"lost: {cls} reading {number} of {at_s:.1f}, which was safe"
+    for cls, times in missing.items():
+        told = sum(shed.items for shed in chart.sheds if shed.cls == cls)
+        if times > told:
+            yield f"lost: {times} {cls} readings, of which {told} were told as shed"
+    if history.waiting:
+        yield f"undelivered: {history.waiting} batches after an hour of calm"
+
+
+def _not_charted(history: History, chart: Chart) -> Iterator[tuple[str, str, int, float]]:
+    """Give class, device, number and instant of what is not charted and no death excuses."""
+    charted = {row.number for row in chart.rows}
     for number, told_s in history.truth.told_s.items():
         if number not in charted:
-            missing["episodic"] += 1
-            if not _is_shed(chart, "episodic", "keeper", told_s):
-                yield f"lost: record {number}, which its device was told to be safe at {told_s:.1f}"
+            yield "episodic", "keeper", number, told_s
     deaths_s = sorted(history.deaths_s)
     for device, number in ((device, number) for device, said in history.truth.said.items() for number in said):
         heard_s = history.truth.heard_s[number]
@@ -71,19 +84,9 @@ def _nothing_lost(history: History, chart: Chart) -> Iterator[str]:
             continue
         cls, commit_s = ("waveform", STRIP_S) if device == "recorder" else ("continuous", COMMIT_S)
         place = bisect_right(deaths_s, heard_s)
-        if place < len(deaths_s) and deaths_s[place] - heard_s <= commit_s + _SLACK_S:
-            continue
-        if place < len(deaths_s) and _starved(history, chart, heard_s, deaths_s[place]):
-            continue
-        missing[cls] += 1
-        if not _is_shed(chart, cls, device, heard_s):
-            yield f"lost: {cls} reading {number}, heard at {heard_s:.1f}, long before the process died"
-    for cls, times in missing.items():
-        told = sum(shed.items for shed in chart.sheds if shed.cls == cls)
-        if times > told:
-            yield f"lost: {times} {cls} readings, of which {told} were told as shed"
-    if history.waiting:
-        yield f"undelivered: {history.waiting} batches after an hour of calm"
+        death_s = deaths_s[place] if place < len(deaths_s) else math.inf
+        if death_s - heard_s > commit_s + _SLACK_S and not _starved(history, chart, heard_s, death_s):
+            yield cls, device, number, heard_s
 
 
 def _starved(history: History, chart: Chart, heard_s: float, death_s: float) -> bool:

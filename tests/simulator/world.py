@@ -207,8 +207,8 @@ class World:
             ("forgery", _FORGERIES_S, self._office.forge),
         ):
             happen = partial(self._command, name, act, self.rng(name))
-            mean_s *= self._density.rarer
-            started.append(tasks.create_task(now_and_then(mean_s, self.rng(f"{name}, when"), happen)))
+            when = now_and_then(mean_s * self._density.rarer, self.rng(f"{name}, when"), happen)
+            started.append(tasks.create_task(when))
         return started
 
     async def _command(self, name: str, act: Fault, rng: random.Random) -> None:
