@@ -36,6 +36,7 @@ _MIN_FREE: Final = 4 * _MIB
 _ROOMS: Final = tuple(rooms * _MIB for rooms in (5, 8, 24))
 _EMPTY: Final = 5 * _MIB
 """What the file may have when nothing waits: schema, names, commands, some spare pages."""
+_REFUSED: Final = "the outbox did not take a change: disk I/O error"
 _CHECKPOINT: Final = 8
 """Pages of the write-ahead log until it is folded into the file."""
 
@@ -129,55 +130,70 @@ class Disk:
 
         class OnDisk(Store):
             def __init__(self, path: Path, journal: bytes) -> None:
-                if disk.full():
-                    raise FullError("cannot open the outbox: database or disk is full")
+                disk.must_take("cannot open the outbox")
                 super().__init__(path, journal)
                 self._db.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT}")
                 self._db.execute(f"PRAGMA journal_size_limit={_CHECKPOINT * _BLOCK}")
 
             def apply(self, change: Change) -> list[Gone]:
-                with disk.writing():
-                    disk.judge(self, change)
-                    if disk.full() and change != Change():
-                        raise FullError("the outbox did not take a change: database or disk is full")
-                    return super().apply(change)
+                disk.before(self, change)
+                gone = super().apply(change)
+                disk.written()
+                return gone
 
             def on_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
-                with disk.writing():
-                    return disk.unless_full(self._db, lambda: super(OnDisk, self).on_connection(work))
+                before = self._db.total_changes
+                result = disk.unless_refused(self._db, lambda: super(OnDisk, self).on_connection(work))
+                if self._db.total_changes != before:
+                    disk.written()
+                return result
 
             def drop_spent_epochs(self) -> None:
-                disk.unless_full(self._db, super().drop_spent_epochs)
+                disk.unless_refused(self._db, super().drop_spent_epochs)
 
             def prune_seen(self, keep: int) -> None:
-                disk.unless_full(self._db, lambda: super(OnDisk, self).prune_seen(keep))
+                disk.unless_refused(self._db, lambda: super(OnDisk, self).prune_seen(keep))
 
             def give_back(self, keep: int = 0, pages: int = 1000) -> None:
                 usage = self.usage()
-                if disk.full() and usage.spare - keep >= usage.page:
-                    raise FullError("the outbox did not give room back: database or disk is full")
+                if usage.spare - keep >= usage.page:
+                    disk.must_take("the outbox did not give room back")
                 super().give_back(keep, pages)
 
         return OnDisk
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Let what is written inside fail, or the process die of it, where that is planned."""
-        self._look()
-        crashes = self._crashes()
-        if crashes and not self.crash_after:
-            self._die()
-        yield
-        self.commits += 1
-        if crashes:
-            self._die()
+    def must_take(self, what: str) -> None:
+        """Let something fail for which there is no room."""
+        if self.full():
+            raise FullError(f"{what}: database or disk is full")
 
-    def unless_full(self, db: sqlite3.Connection, work: Callable[[], T]) -> T:
-        """Do something that may write; on a full disk it does not, as SQLite has it."""
-        if not self.full():
+    def before(self, store: Store, change: Change) -> None:
+        """Let a commit fail that must, or the process die before it."""
+        self._alive()
+        if self.fails:
+            self.fails -= 1
+            raise StorageError(_REFUSED)
+        if self.crash_in == 1 and not self.crash_after:
+            self._die()
+        self._judge(store, change)
+        if change != Change():
+            self.must_take("the outbox did not take a change")
+
+    def written(self) -> None:
+        """Count what is durable now; let the process die after it, where that is planned."""
+        self.commits += 1
+        if self.crash_in is not None:
+            self.crash_in -= 1
+            if self.crash_in <= 0:
+                self._die()
+
+    def unless_refused(self, db: sqlite3.Connection, work: Callable[[], T]) -> T:
+        """Do something that may write; a card that is full or failing does not, as SQLite has it."""
+        self._alive()
+        if not self.full() and not self.fails:
             return work()
         before = db.total_changes
-        db.execute("SAVEPOINT full")  # whoever begins a transaction of his own writes
+        db.execute("SAVEPOINT refused")  # whoever begins a transaction of his own writes
         try:
             result = work()
             if db.total_changes == before:
@@ -187,9 +203,12 @@ class Disk:
         finally:
             if db.in_transaction:
                 db.execute("ROLLBACK")
-        raise FullError("the outbox did not take a change: database or disk is full")
+        if not self.fails:
+            raise FullError("the outbox did not take a change: database or disk is full")
+        self.fails -= 1
+        raise StorageError(_REFUSED)
 
-    def judge(self, store: Store, change: Change) -> None:
+    def _judge(self, store: Store, change: Change) -> None:
         """Look whether what is shed was the least valuable that was there."""
         if not change.removed or class_of(change.rows[0].key) is not ReadingClass.ALARM:
             return  # rewritten
@@ -217,20 +236,9 @@ class Disk:
             found.append(f"a file of {file_bytes} bytes")
         return found
 
-    def _look(self) -> None:
-        """Let a commit fail that must."""
+    def _alive(self) -> None:
         if self.dead:
             raise StorageError("the process is gone")
-        if self.fails:
-            self.fails -= 1
-            raise StorageError("the outbox did not take a change: disk I/O error")
-
-    def _crashes(self) -> bool:
-        """Count down to a planned crash."""
-        if self.crash_in is None:
-            return False
-        self.crash_in -= 1
-        return self.crash_in <= 0
 
     def _die(self) -> None:
         """Let the process be killed now."""

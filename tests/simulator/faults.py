@@ -220,13 +220,15 @@ class Faults:
 
     async def _crash(self, rng: random.Random) -> None:
         self._machine.disk.crash_in, self._machine.disk.crash_after = rng.randrange(1, 4), rng.random() < 0.5
-        await asyncio.sleep(30.0)
-        self._machine.disk.crash_in = None
+        while self._machine.disk.crash_in is not None:  # noqa: ASYNC110 - a commit comes when it comes
+            await asyncio.sleep(5.0)
+        await asyncio.sleep(10.0)
 
     async def _disk(self, rng: random.Random) -> None:
         self._machine.disk.fails = rng.randrange(1, 4)
-        await asyncio.sleep(30.0)
-        self._machine.disk.fails = 0
+        while self._machine.disk.fails:  # noqa: ASYNC110 - the same
+            await asyncio.sleep(5.0)
+        await asyncio.sleep(10.0)
 
     async def _reboot(self, rng: random.Random) -> None:
         await self._machine.reboot(self._lasts_s(300, rng))
