@@ -175,9 +175,9 @@ class Broken(NamedTuple):
 BREAKAGES: Mapping[str, Broken] = {
     "puback-is-delivery": Broken(puback_is_delivery, "lost", seed=4),
     "no-resend": Broken(no_resend, "undelivered", seed=8, days=0.5),
-    "no-names": Broken(no_names, "twice", seed=4, days=0.5),
+    "no-names": Broken(no_names, "twice", seed=15, days=0.5),
     "a-class-is-dropped": Broken(a_class_is_dropped, "lost"),
-    "told-too-early": Broken(told_too_early, "lost"),
+    "told-too-early": Broken(told_too_early, "lost", seed=5),
     "no-hurry": Broken(no_hurry, "late", seed=2, days=0.5),
     "alarms-wait": Broken(alarms_wait, "late: alarm", seed=2),
     "deaf-to-limits": Broken(deaf_to_limits, "untold", seed=2),
