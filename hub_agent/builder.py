@@ -200,6 +200,7 @@ class Builder:
             keepalive_s=config.broker.keepalive_s,
             will=(self.topics.status, self.birth("offline")),
             subscriptions=() if self.trust is None else (self.topics.confirm, self.topics.commands),
+            clean=self.trust is None,  # what it subscribed to while it had a NOC is over
             window=config.delivery.window,
         )
 

@@ -81,7 +81,7 @@ def check(
     else:
         for doubt in doubts:
             typer.echo(f"look: {doubt}", err=True)
-        typer.echo(f"{config} is good: hub {found.hub.id}, {len(found.devices)} devices, {len(found.limits)} limits.")
+        typer.echo(f"{config} is good: hub {found.hub.id}; devices: {len(found.devices)}, limits: {len(found.limits)}.")
 
 
 @app.command()

@@ -5,6 +5,7 @@ Owns: their arguments and screens. Never: holds logic; ``hub_agent.field`` does.
 
 import asyncio
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -120,6 +121,7 @@ def try_one(
     """Run one device and show its frames beside its readings.
 
     NAME is a device of the configuration. Without one, --driver and --address, --port or --usb say what to reach.
+    A device that shows six digits to be paired is paired: you are asked for them.
     A capture holds the vital signs of whoever wears the device: guard it as such. Exits 1 when nothing was read.
 
     Example: hub-agent devices test oximeter --seconds 60 --capture oximeter.jsonl
@@ -127,7 +129,7 @@ def try_one(
     from hub_agent.clock import SystemClock
     from hub_agent.config import load
     from hub_agent.devices.ways import bluez
-    from hub_agent.field import stanza
+    from hub_agent.field import digits, stanza
     from hub_agent.field.reach import ways_for
     from hub_agent.field.screen import RadioNews, Screen
     from hub_agent.field.trial import Tally, trial
@@ -144,12 +146,12 @@ def try_one(
         device = _named(found, name)
     screen = Screen(typer.echo, as_json=as_json, width=_WIDTH)
     known = registry.driver(device.driver)
-    radio = RadioNews(lambda text: typer.echo(text, err=True))
+    radio = RadioNews(_aside)
 
     async def run() -> Tally:
         with ExitStack() as stack:
             file = stack.enter_context(_new(capture)) if capture else None
-            async with ways_for(known.link, bluez, clock, radio) as ways:
+            async with ways_for(known.link, bluez, clock, radio, digits.asking(sys.stdin, _aside)) as ways:
                 one = ways.connector(device, known)
                 return await trial(device, known, one, clock, seconds, tell=screen.line, file=file, command=command)
 
@@ -161,6 +163,10 @@ def try_one(
     radio.end()
     if not tally.readings:
         raise typer.Exit(1)
+
+
+def _aside(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 def _first(group: BaseExceptionGroup[HubError]) -> HubError:

@@ -24,7 +24,8 @@ def simulate(
         typer.Option("--link", metavar="PATH", help="Serial: where the port appears; for several a directory."),
     ] = None,
     script: Annotated[
-        Path | None, typer.Option("--script", metavar="FILE", help="What goes wrong when; see docs/driver-guide.md.")
+        Path | None,
+        typer.Option("--script", metavar="FILE", help="What goes wrong when, such as: at 12s nonin unplug for 5s"),
     ] = None,
     hci: Annotated[str, typer.Option("--hci", metavar="TRANSPORT", help="BLE: vhci, or a Bumble transport.")] = "",
     seed: Annotated[

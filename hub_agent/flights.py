@@ -269,7 +269,8 @@ class Flights:
         return bool(self._again) or any(map(self._is_here, self._suspects))
 
     def set_aside(self, key: int) -> None:
-        """Send this batch no more by itself: it was refused."""
+        """Send this batch no more by itself: it was refused. One that was aside for a time has none any more."""
+        self._aside.pop(key, None)
         self._set_aside[seq_of(key)] = key
         self.land(seq_of(key))
 
@@ -283,11 +284,11 @@ class Flights:
             self._put_aside(key, at_s)
 
     def _put_aside(self, key: int, at_s: float) -> None:
-        self.set_aside(key)
         alarm = class_of(key) is ReadingClass.ALARM
         first_s, longest_s = (ASIDE_ALARM_S, _ASIDE_ALARM_MAX_S) if alarm else (ASIDE_S, _ASIDE_MAX_S)
         _, before_s = self._aside.get(key, (0.0, first_s / 2))
         aside_s = min(before_s * 2, longest_s)
+        self.set_aside(key)
         self._aside[key] = at_s + aside_s, aside_s
 
     def back(self, at_s: float) -> list[int]:

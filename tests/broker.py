@@ -5,8 +5,6 @@ Used by tests marked ``broker``. Everything is on the loopback and in a temporar
 
 import asyncio
 import os
-import shutil
-import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from hub_agent.demo.broker import find_mosquitto, free_port
 from hub_agent.mqtt import Profile
 
 NOC = "noc-collector"
@@ -83,11 +82,6 @@ pattern read {PREFIX}/%u/down/#
 """
 
 
-def mosquitto() -> str | None:
-    """Find the Debian package's broker, whose directory a plain user's PATH may lack."""
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-
-
 class Authority:
     """A private certificate authority in a directory: ``ca.pem``, and ``NAME.pem`` and ``NAME.key`` for each name."""
 
@@ -146,11 +140,16 @@ def client_context(here: Path, name: str) -> ssl.SSLContext:
     return context
 
 
-def free_port() -> int:
-    """Ask the kernel for a port that nobody uses."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+async def running(process: asyncio.subprocess.Process) -> None:
+    """Wait until a mosquitto says that it runs."""
+    assert process.stderr is not None
+    said = []
+    async with asyncio.timeout(30):
+        while line := await process.stderr.readline():
+            said.append(line.decode())
+            if line.rstrip().endswith(b"running"):
+                return
+    raise AssertionError("mosquitto did not start: " + "".join(said))
 
 
 @dataclass
@@ -185,19 +184,12 @@ class Broker:
 
     async def start(self) -> None:
         """Start, and wait until it says that it runs."""
-        binary = mosquitto()
+        binary = find_mosquitto()
         assert binary is not None
         self._process = await asyncio.create_subprocess_exec(
             binary, "-c", str(self.here / "mosquitto.conf"), stderr=asyncio.subprocess.PIPE
         )
-        assert self._process.stderr is not None
-        said = []
-        async with asyncio.timeout(10):
-            while line := await self._process.stderr.readline():
-                said.append(line.decode())
-                if line.rstrip().endswith(b"running"):
-                    return
-        raise AssertionError("mosquitto did not start: " + "".join(said))
+        await running(self._process)
 
     @property
     def pid(self) -> int:

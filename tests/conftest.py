@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.broker import Broker, mosquitto
+from hub_agent.demo.broker import find_mosquitto
+from tests.broker import Broker
 
 # No test depends on how busy the machine is: with deadlines the same input would pass here and fail there.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -18,7 +19,7 @@ settings.load_profile("unhurried")
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
     """Give a running mosquitto of this test's own."""
-    if mosquitto() is None:
+    if find_mosquitto() is None:
         pytest.skip("mosquitto is not installed: apt-get install mosquitto")
     here = tmp_path / "broker"
     here.mkdir()

@@ -230,3 +230,18 @@ def test_what_waits_for_its_trial_is_in_a_hurry_too() -> None:
         bench.lanes.disconnected(bench.now_s)
         hurries.append(bench.lanes.urgent())
     assert hurries == [True, True, False]  # at last it is set aside
+
+
+def test_what_was_set_aside_before_a_restart_and_is_refused_again_does_not_go_again_and_again() -> None:
+    bench = _Bench()
+    poison = _batch(1)
+    bench.store(poison)
+    bench.lanes.flights.set_aside_again([poison.key], bench.now_s)
+    while not (back := bench.all()):
+        bench.now_s += 1.0
+    bench.take(*back)
+    bench.lanes.set_aside(poison.key)
+    for _ in range(600):
+        bench.now_s += 1.0
+        assert bench.all() == []
+    assert bench.lanes.flights.ever_set_aside() == {poison.key}

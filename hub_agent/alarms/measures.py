@@ -1,6 +1,6 @@
 """What people call the quantities that limits are set on.
 
-Owns: the short names that configuration files and commands may use beside the MDC reference identifiers.
+Owns: the short names that configuration files may use beside the MDC reference identifiers; commands use these alone.
 Never: holds a limit or judges a value.
 
 One short name may mean several codes: a fever is one whether the thermometer sits in the ear or under the arm, so a

@@ -211,6 +211,8 @@ class Desk:
                 result = await self._handlers[op](command.args)
         except TimeoutError:
             await self._answer(jti, op, State.FAILED, {"error": "timeout"})
+        except CommandError as error:
+            await self._answer(jti, op, State.FAILED, {"error": error.code, "message": str(error)})
         except HubError as error:
             await self._answer(jti, op, State.FAILED, {"error": type(error).__name__, "message": str(error)})
         else:

@@ -1,6 +1,6 @@
 """Why a command is refused: every code, in the order in which verification can give it.
 
-Owns: the words; they are part of the wire (``up/events``, ``up/results``) and never change their meaning.
+Owns: the words; they are part of the wire (``docs/wire.md`` §8) and never change their meaning.
 Never: decides.
 """
 

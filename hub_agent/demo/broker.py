@@ -6,6 +6,7 @@ amqtt speaks MQTT 3.1.1 only, which has no reason codes; that is allowed because
 """
 
 import asyncio
+import secrets
 import shutil
 import socket
 import sys
@@ -57,11 +58,12 @@ class Broker:
 
 
 def free_port() -> int:
-    """Ask the kernel for a port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Find a port that nobody uses, below those that Linux gives to connections: one of these may go before its use."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def find_mosquitto() -> str | None:

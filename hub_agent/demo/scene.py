@@ -1,4 +1,4 @@
-"""The scene of the demo: two virtual patients and five devices, the hub's configuration, and what goes wrong.
+"""The scene of the demo: two virtual patients and four devices, the hub's configuration, and what goes wrong.
 
 Owns: who measures whom, and the script. Never: runs the agent.
 """

@@ -17,7 +17,7 @@ from hub_agent.driver import BleLink, Driver, SerialLink
 from hub_agent.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hub_agent.devices.ble.host import Host
+    from hub_agent.devices.ble.host import AskPasskey, Host
     from hub_agent.devices.ble.radio import Radio
     from hub_agent.devices.ble.serial_numbers import LocalState
 
@@ -47,11 +47,13 @@ class DeviceWays:
     Args:
         clock: stamps what arrives.
         radio: the radio; None when no device needs one.
+        ask: gets the six digits that a device shows; None where nobody reads them, and such a device is not paired.
     """
 
-    def __init__(self, clock: Clock, radio: "Radio | None") -> None:
+    def __init__(self, clock: Clock, radio: "Radio | None", ask: "AskPasskey | None" = None) -> None:
         self._clock = clock
         self._radio = radio
+        self._ask = ask
 
     def connector(self, device: Device, driver: Driver) -> Connector:
         """Give the way to a device.
@@ -69,7 +71,7 @@ class DeviceWays:
                     )
                 if device.pairing is not None:
                     link = replace(link, pairing=device.pairing)
-                return self._radio.connector(device.name, device.address, link)
+                return self._radio.connector(device.name, device.address, link, ask=self._ask)
             case SerialLink():
                 from hub_agent.devices.serial_port import SerialConnector  # noqa: PLC0415 - a home may have none
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from hub_agent.clock import Clock
-from hub_agent.devices.ble.host import Host, OnEvent
+from hub_agent.devices.ble.host import AskPasskey, Host, OnEvent
 from hub_agent.devices.ble.radio import Radio
 from hub_agent.devices.ways import DeviceWays
 from hub_agent.driver import BleLink, Link
@@ -40,10 +40,12 @@ async def radio_running(make_host: MakeHost, clock: Clock, on_event: OnEvent) ->
 
 
 @asynccontextmanager
-async def ways_for(link: Link, make_host: MakeHost, clock: Clock, on_event: OnEvent) -> AsyncIterator[DeviceWays]:
-    """Open what it takes to reach a device of this link."""
+async def ways_for(
+    link: Link, make_host: MakeHost, clock: Clock, on_event: OnEvent, ask: AskPasskey | None = None
+) -> AsyncIterator[DeviceWays]:
+    """Open what it takes to reach a device of this link; ``ask`` gets the digits that it may show to be paired."""
     if isinstance(link, BleLink):
         async with radio_running(make_host, clock, on_event) as radio:
-            yield DeviceWays(clock, radio)
+            yield DeviceWays(clock, radio, ask)
     else:
         yield DeviceWays(clock, None)

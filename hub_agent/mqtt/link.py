@@ -63,7 +63,7 @@ class Profile:
         password: with it.
         subscriptions: topics to subscribe to at QoS 1.
         retained: take retained messages on subscribing; False holds them back where the protocol can.
-        clean: start without the session's past; the NOC's collector may want it, a hub does not.
+        clean: start without the session's past, its subscriptions too.
         window: messages that paho may have in flight.
         receive_maximum: unacknowledged messages that the broker may send.
         max_packet: the largest packet that the broker may send.

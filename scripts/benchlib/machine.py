@@ -24,9 +24,9 @@ def describe() -> str:
 
 
 def _mosquitto() -> str:
-    from tests.broker import mosquitto  # noqa: PLC0415 - only here
+    from hub_agent.demo.broker import find_mosquitto  # noqa: PLC0415 - only here
 
-    binary = mosquitto()
+    binary = find_mosquitto()
     if binary is None:
         return "no mosquitto"
     return subprocess.run([binary, "-h"], capture_output=True, text=True, check=False).stdout.splitlines()[0]  # noqa: S603

@@ -7,7 +7,7 @@ import pytest
 from hub_agent.commands.desk import WAITING, Desk
 from hub_agent.commands.gate import REPORT_EVERY_S, SIGNER, STRANGERS
 from hub_agent.commands.refusal import Refusal
-from hub_agent.errors import LinkError, StorageError
+from hub_agent.errors import CommandError, LinkError, StorageError
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Bench
@@ -208,6 +208,14 @@ class TestHandlers:
         answer = await bench.answers.get()
         assert answer.outcome == "failed"
         assert answer.result == {"error": "LinkError", "message": "the radio is off (switch it on)"}
+
+    async def test_what_the_hub_s_state_forbids_fails_by_its_code(self, bench: "Bench") -> None:
+        bench.fault = CommandError("unknown_alarm", "no present alarm has this id")
+        await bench.command()
+        await bench.drain()
+        answer = await bench.answers.get()
+        assert answer.outcome == "failed"
+        assert answer.result == {"error": "unknown_alarm", "message": "no present alarm has this id"}
 
     async def test_a_command_that_expired_while_it_waited_is_not_begun(self, bench: "Bench") -> None:
         await bench.command()

@@ -13,6 +13,7 @@ from typing import Final
 
 from hub_agent import identity
 from hub_agent.clock import SystemClock
+from hub_agent.demo.broker import free_port
 from hub_agent.envelope import parse_batch
 from hub_agent.model import ReadingClass, ReceivedReading
 from hub_agent.mqtt import Message
@@ -25,7 +26,6 @@ from hub_agent.outbox.recovery import open_store
 from hub_agent.simulate.line import Line
 from hub_agent.simulate.serial_encoders import Shown, masimo_line
 from hub_agent.topics import Topics
-from tests.broker import free_port
 from tests.disk import cut_power, mount
 
 RATE_HZ: Final = 20

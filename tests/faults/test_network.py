@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 import pytest_asyncio
 
-from tests.broker import mosquitto
+from hub_agent.demo.broker import find_mosquitto
 from tests.faults import brokers, clocks, wires
 from tests.faults.stage import Play, Scenario, playing
 
@@ -35,7 +35,7 @@ async def plays(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Mapping[Scenario, Play]]:
     """Play those that this run asks for."""
-    if mosquitto() is None:
+    if find_mosquitto() is None:
         pytest.skip("mosquitto is not installed: apt-get install mosquitto")
     items = [item for item in request.session.items if item.getparent(pytest.Module) is request.node]
     wanted = [item.callspec.params["scenario"] for item in items if isinstance(item, pytest.Function)]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from hub_agent import mqtt
+from hub_agent.demo.broker import free_port
 from hub_agent.mqtt import Profile
 from hub_agent.nomenclature import QUANTITIES
-from tests.broker import free_port
 from tests.configs import CLEAR
 from tests.integration.evil import EvilBroker
 from tests.integration.plain import plain_broker

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from hub_agent import mqtt
+from hub_agent.demo.broker import free_port
 from hub_agent.mqtt import Message, Profile
 from hub_agent.topics import Topics
-from tests.broker import free_port
 from tests.configs import CLEAR, HUB
 from tests.integration.plain import plain_broker
 from tests.integration.site import Site, device, oximeters
@@ -21,14 +21,18 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _TOPICS = Topics(HUB)
 
 
+def _site(directory: Path, broker: int, port: Path) -> Site:
+    more = device("bed-1", port) + '[delivery]\nform = "clear"\nconfirm = "broker"\n'
+    site = Site(directory, broker, CLEAR, more)
+    site.config.write_text(site.config.read_text().replace('[noc]\ntrust = "noc/noc-public.json"\n', ""))
+    return site
+
+
 @pytest.mark.timeout(120)
 async def test_readings_arrive_once_as_json_and_wait_sealed(tmp_path: Path) -> None:
     port = tmp_path / "bed-1"
-    more = device("bed-1", port) + '[delivery]\nform = "clear"\nconfirm = "broker"\n'
-    site = Site(tmp_path, free_port(), CLEAR, more)
-    text = site.config.read_text().replace('[noc]\ntrust = "noc/noc-public.json"\n', "")
-    site.config.write_text(text)
-    where = int(text.partition("port = ")[2].split()[0])
+    where = free_port()
+    site = _site(tmp_path, where, port)
     seen: Counter[tuple[str, int]] = Counter()
     items: list[dict[str, Any]] = []
     topics: set[str] = set()
@@ -60,6 +64,29 @@ async def test_readings_arrive_once_as_json_and_wait_sealed(tmp_path: Path) -> N
     assert reading["device"] == "bed-1"
     assert {one["refid"] for one in reading["measurements"]} >= {"MDC_PULS_OXIM_SAT_O2"}
     assert _TOPICS.keys not in topics
+
+
+@pytest.mark.timeout(120)
+async def test_what_the_hub_subscribed_to_while_it_had_a_noc_is_over(tmp_path: Path) -> None:
+    port, where = tmp_path / "bed-1", free_port()
+    site = _site(tmp_path, where, port)
+    async with oximeters([port]), plain_broker(tmp_path, where):
+        before = Profile(HUB, "127.0.0.1", where, subscriptions=(_TOPICS.confirm, _TOPICS.commands))
+        async with mqtt.connect(before):
+            pass
+        reader = Profile("reader", "127.0.0.1", where, subscriptions=(f"hubs/v1/{HUB}/up/#",))
+        async with mqtt.connect(reader) as link, asyncio.TaskGroup() as tasks:
+            for topic in before.subscriptions:
+                await link.publish_and_wait(topic, b"{}")
+            taken: list[Message] = []
+            listening = tasks.create_task(_listen(link, taken.append))
+            async with site.daemon() as daemon:
+                await site.until(lambda: any(message.topic == _TOPICS.live for message in taken))
+                state = await site.until_drained()
+                assert await daemon.stop() == 0
+            listening.cancel()
+    assert state["security_events"] == 0
+    assert not any(b"confirmation_rejected" in message.payload for message in taken)
 
 
 async def _listen(link: mqtt.Link, take: Any) -> None:  # noqa: ANN401 - a callback of the test

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.broker import mosquitto
+from hub_agent.demo.broker import find_mosquitto
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,7 @@ def _check(summary: dict[str, Any]) -> None:
 @pytest.mark.broker
 @pytest.mark.timeout(120)
 async def test_runs_with_mosquitto() -> None:
-    if mosquitto() is None:
+    if find_mosquitto() is None:
         pytest.skip("mosquitto is not installed: apt-get install mosquitto")
     summary = await _demo("--seconds", "12", "--broker", "mosquitto")
     _check(summary)

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from hub_agent import mqtt
+from hub_agent.demo.broker import free_port
 from hub_agent.envelope import Confirmation, sign_confirmation
 from hub_agent.mqtt import Profile
 from hub_agent.noc import signing
 from hub_agent.noc.keyring import keygen
 from hub_agent.topics import Topics
 from hub_agent.trust import Role
-from tests.broker import free_port
 from tests.configs import CLEAR, HUB
 from tests.integration.evil import EvilBroker
 from tests.integration.plain import plain_broker

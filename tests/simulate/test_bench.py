@@ -1,5 +1,4 @@
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -12,6 +11,7 @@ from bumble.device import Advertisement, Device
 from bumble.transport import open_transport
 
 from hub_agent.clock import SystemClock
+from hub_agent.demo.broker import free_port
 from hub_agent.devices.ports import PortMatch
 from hub_agent.devices.serial_port import SerialConnector
 from hub_agent.errors import ConfigError, LinkError
@@ -71,16 +71,9 @@ async def test_several_are_in_one_directory_and_a_script_is_played(tmp_path: Pat
         assert there(tmp_path / "masimo")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 async def test_a_ble_device_is_heard_through_a_controller_of_another_process() -> None:
     """As behind /dev/vhci, but the host that drives the controller is Bumble's, over TCP."""
-    port = _free_port()
+    port = free_port()
     async with running(Plan(["heart-rate-strap"], hci=f"tcp-server:127.0.0.1:{port}")) as told:
         assert told == ["heart-rate-strap is on the air at F0:00:00:00:00:01", "ready"]
         async with await open_transport(f"tcp-client:127.0.0.1:{port}") as transport:

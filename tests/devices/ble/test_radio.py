@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from hub_agent.clock import SystemClock
+from hub_agent.config import Device
 from hub_agent.devices.ble import BleConnector, BleError, Timings, Trouble
-from hub_agent.devices.link import Connection
-from hub_agent.driver import BleLink, Match, sig_uuid
+from hub_agent.devices.link import Connection, Connector
+from hub_agent.driver import BleLink, Driver, Match, decode_only, sig_uuid
+from hub_agent.field.reach import ways_for
 from hub_agent.simulate.ble_devices import Cuff, GlucoseMeter, HeartRateStrap, O2Ring, Peripheral, PulseOximeter
 
 OnAir = Callable[..., Any]
@@ -31,7 +34,7 @@ async def taken(connection: Connection, count: int) -> list[bytes]:
     return [(await connection.receive()).data for _ in range(count)]
 
 
-async def use(connector: BleConnector, chunks: int = 1) -> None:
+async def use(connector: Connector, chunks: int = 1) -> None:
     """Connect, subscribe, take so many chunks, let go."""
     async with connector.connect() as connection:
         await connection.subscribe()
@@ -102,6 +105,27 @@ async def test_a_passkey_is_asked_for(on_air: OnAir) -> None:
         connector = bench.radio.connector("oximeter", oximeter.address, link, ask=ask)
         await use(connector)
         assert oximeter.pairings == 1
+
+
+@pytest.mark.usefixtures("fast_bench")
+async def test_whoever_tries_a_device_is_asked_for_its_digits_once(on_air: OnAir) -> None:
+    async with on_air() as bench:
+        oximeter = await bench.put(PulseOximeter, passkey=123456)
+        device = Device(name="oximeter", driver="digits", address=oximeter.address, pairing="passkey")
+        driver = Driver("digits", "digits", OXIMETER, frozenset(), decode_only({}))
+        asked = 0
+
+        async def ask() -> int:
+            nonlocal asked
+            asked += 1
+            return 123456
+
+        async with ways_for(
+            driver.link, lambda: bench.radio.host, SystemClock(), lambda _code, _fields: None, ask
+        ) as ways:
+            await use(ways.connector(device, driver))
+            await use(ways.connector(device, driver))
+        assert (oximeter.pairings, asked) == (1, 1)
 
 
 async def test_a_wrong_passkey_is_a_refused_pairing(on_air: OnAir) -> None:
