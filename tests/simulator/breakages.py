@@ -185,7 +185,7 @@ BREAKAGES: Mapping[str, Broken] = {
     "every-clock-is-good": Broken(every_clock_is_good, "misdated", seed=2),
     "the-chain-begins-anew": Broken(the_chain_begins_anew, "accused"),
     "the-key-of-the-second-day-is-lost": Broken(
-        the_key_of_the_second_day_is_lost, "undelivered", seed=4, days=1.6, few=True
+        the_key_of_the_second_day_is_lost, "undelivered", seed=5, days=1.6, few=True
     ),
     "names-are-forgotten": Broken(names_are_forgotten, "twice", seed=4, days=3, few=True),
     "the-best-goes-first": Broken(room.the_best_goes_first, "unfair", seed=163, days=0.1),
