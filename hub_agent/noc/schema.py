@@ -193,9 +193,9 @@ FROM chart c, json_each(c.measurements) m WHERE NOT c.stored GROUP BY c.hub, c.d
 -- from when to when nothing came, and why; device '' is the whole hub, until_ms is null while a gap lasts; one that its
 -- hub did not live to close ends with the gap of the hub, whose next life is patient anew
 CREATE VIEW gaps AS
-WITH told AS (  -- the end as it was told last: SQLite takes the columns of the row that has the maximum
+WITH told AS (  -- the latest end that was told: SQLite takes the columns of the row that has the maximum
     SELECT hub, fields ->> '$.device' AS device, fields ->> '$.why' AS why, fields -> '$.from' AS since,
-           nullif(fields -> '$.to', 'null') AS until, max(iif(fields ->> '$.to' IS NULL, 0, id))
+           nullif(fields -> '$.to', 'null') AS until, max(fields ->> '$.to[1]')
     FROM events WHERE kind = 'gap' AND fields -> '$.from' IS NOT NULL GROUP BY 1, 2, 3, 4
 ), dated AS (
 SELECT h.name AS hub, t.device, t.why,

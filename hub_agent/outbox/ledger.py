@@ -193,13 +193,17 @@ def bar(connection: sqlite3.Connection, kids: Sequence[str], now: datetime) -> N
         kids: every key that may command this hub.
         now: aware, and believed: of a clock that is set, or the NOC's signed word.
     """
+    spend(connection, kids, int(now.timestamp() * 1000))
+
+
+def spend(connection: sqlite3.Connection, kids: Sequence[str], ctr: int) -> None:
+    """Refuse every command whose counter is not above ``ctr``; a mark that is higher stays."""
     with _transaction(connection):
-        for kid in kids:
-            connection.execute(
-                "INSERT INTO issuer_hwm (kid, ctr) VALUES (?, ?)"
-                " ON CONFLICT (kid) DO UPDATE SET ctr = max(excluded.ctr, issuer_hwm.ctr)",
-                (kid, int(now.timestamp() * 1000)),
-            )
+        connection.executemany(
+            "INSERT INTO issuer_hwm (kid, ctr) VALUES (?, ?)"
+            " ON CONFLICT (kid) DO UPDATE SET ctr = max(excluded.ctr, issuer_hwm.ctr)",
+            [(kid, ctr) for kid in kids],
+        )
 
 
 def _read(source: sqlite3.Connection, query: str) -> tuple[list[Any], bool]:
@@ -259,6 +263,10 @@ class CommandLedger:
             return recorded
         content = self._box.open(_place(row.jti), bytes.fromhex(str(row.result[_CLOSED])))
         return recorded._replace(row=row._replace(result=json.loads(content)))
+
+    async def spend(self, kids: Sequence[str], ctr: int) -> None:
+        """See :func:`spend`."""
+        await self._run(lambda connection: spend(connection, kids, ctr))
 
     async def start(self, jti: str) -> None:
         """See :func:`start`."""

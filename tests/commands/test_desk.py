@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,6 +9,7 @@ from hub_agent.commands.desk import WAITING, Desk
 from hub_agent.commands.gate import REPORT_EVERY_S, SIGNER, STRANGERS
 from hub_agent.commands.refusal import Refusal
 from hub_agent.errors import CommandError, LinkError, StorageError
+from hub_agent.model import ClockState
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Bench
@@ -123,6 +125,18 @@ async def test_a_refused_command_of_ours_is_answered_a_stranger_is_not(bench: "B
     claims = bench.claims("agent.restart", iss="clinician")
     await bench.send(bench.sign(claims))
     assert await bench.answers.get() == (claims["jti"], "agent.restart", "refused", {"code": Refusal.ROLE_DENIED})
+
+
+async def test_what_was_refused_for_a_reason_that_passes_is_not_obeyed_when_it_has(bench: "Bench") -> None:
+    """The NOC was told that it is refused, and may have sent another; a stranger may have kept this one."""
+    payload = bench.sign(bench.claims())
+    bench.context = replace(bench.context, clock=ClockState.UNSYNCED)
+    assert await bench.send(payload) == Refusal.CLOCK_UNSYNCED
+    bench.context = replace(bench.context, clock=ClockState.SYNCED)
+    assert await bench.send(payload) == Refusal.COUNTER_USED
+    await bench.command()
+    await bench.drain()
+    assert bench.ran == ["ping"]
 
 
 class TestCrash:
