@@ -14,6 +14,7 @@ class Delivered:
 
     def __init__(self) -> None:
         self._ranges: list[Range] = []
+        self._taken: list[Range] = []
         self._counted: set[int] = set()
 
     def __len__(self) -> int:
@@ -22,7 +23,7 @@ class Delivered:
 
     def __contains__(self, seq: int) -> bool:
         """Say whether the NOC has a batch, whose row goes with the next change."""
-        return seq in self._counted or any(first <= seq <= last for first, last in self._ranges)
+        return seq in self._counted or any(first <= seq <= last for first, last in (*self._ranges, *self._taken))
 
     def add(self, first: int, last: int) -> None:
         """Take the NOC's word for a range."""
@@ -38,9 +39,15 @@ class Delivered:
         return fresh
 
     def take(self) -> tuple[Range, ...]:
-        """Take the ranges out, to delete their rows."""
+        """Take the ranges out, to delete their rows; they are known here until they are released."""
         taken, self._ranges = tuple(self._ranges), []
+        self._taken += taken
         return taken
+
+    def release(self, ranges: Iterable[Range]) -> None:
+        """Forget ranges that were taken: their rows are deleted, or they were put back."""
+        for one in ranges:
+            self._taken.remove(one)
 
     def put_back(self, ranges: Iterable[Range]) -> None:
         """Put ranges back of which rows may still be here."""

@@ -160,17 +160,17 @@ class Outbox:
             (written, took_s), newest = await self.run(
                 lambda store: (self.card.timed(lambda: work(confirmed)), store.last_seq)
             )
-        except StorageError:
+            self._book(written)
+        except (StorageError, asyncio.CancelledError) as error:
             self._delivered.put_back(confirmed)
-            half, self._writer.half = self._writer.half, Written()
-            self._book(half)
-            self._untold += half.committed
+            if isinstance(error, StorageError):
+                half, self._writer.half = self._writer.half, Written()
+                self._book(half)
+                self._untold += half.committed
             raise
-        except asyncio.CancelledError:
-            self._delivered.put_back(confirmed)
-            raise
+        finally:
+            self._delivered.release(confirmed)
         self.card.commits.add(took_s)
-        self._book(written)
         if any(last >= newest for _, last in confirmed):  # it stays until another follows it, as the chain's end
             self._delivered.put_back([(newest, newest)])
         return written

@@ -223,6 +223,21 @@ async def test_what_is_confirmed_waits_no_more_though_its_row_is_here(tmp_path: 
     await outbox.close()
 
 
+async def test_what_is_being_deleted_is_not_given_out_again(tmp_path: Path, clock: HandClock) -> None:
+    """It would be sent, confirmed, and counted as delivered a second time."""
+    outbox = open_outbox(tmp_path / "outbox.db", clock)
+    cls = ReadingClass.CONTINUOUS
+    for _ in range(3):
+        await outbox.commit({cls: [reading(clock, 1, cls)]})
+    outbox.confirm(1, 2, [])
+    async with asyncio.TaskGroup() as tasks:
+        rows = tasks.create_task(outbox.after(cls, 0, 9))
+        tasks.create_task(outbox.commit({cls: [reading(clock, 1, cls)]}))
+    assert [seq_of(row.key) for row in rows.result()] == [3]
+    assert outbox.tallies[cls].batches == 2
+    await outbox.close()
+
+
 async def test_the_newest_row_goes_though_another_change_overtakes_the_first(tmp_path: Path, clock: HandClock) -> None:
     outbox = open_outbox(tmp_path / "outbox.db", clock)
     cls = ReadingClass.CONTINUOUS
