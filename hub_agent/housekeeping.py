@@ -45,13 +45,18 @@ class Notes:
         floor: of the clock.
         clock: stamps.
         wear: counts what is written to the card.
+        holds: says whether something was received that is not durable for want of room: should the process die now,
+            the gap that its next life tells must hold that.
     """
 
-    def __init__(self, outbox: Outbox, floor: Floor, clock: Clock, wear: Wear) -> None:
+    def __init__(
+        self, outbox: Outbox, floor: Floor, clock: Clock, wear: Wear, holds: Callable[[], bool] = lambda: False
+    ) -> None:
         self._outbox = outbox
         self._floor = floor
         self._clock = clock
         self._wear = wear
+        self._holds = holds
 
     async def read(self) -> tuple[Stamp | None, str]:
         """Take up what is there: give the newest instant that is known of the life before, and how that came out.
@@ -81,9 +86,11 @@ class Notes:
             StorageError: it could not be stored.
         """
         stamp = self._clock.stamp()
-        state = {FLOOR: self._floor.persistable(), ALIVE: gaps.to_bytes(stamp)}
-        if ended:
-            state[ENDED] = state[ALIVE]
+        state = {FLOOR: self._floor.persistable()}
+        if not self._holds():
+            state[ALIVE] = gaps.to_bytes(stamp)
+            if ended:
+                state[ENDED] = state[ALIVE]
         written = self._wear.kept(stamp)
         if written is not None:
             state[WEAR] = json.dumps(written).encode()

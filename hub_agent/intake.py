@@ -130,7 +130,7 @@ class Intake:
         self._asked_version: int | None = None
         self._flushing = asyncio.Lock()
         self._failed = False
-        self._waited = False
+        self._held: set[ReadingClass] = set()
         self.counts = Counts()
 
     async def take(self, device: str, reading: Reading, stamp: Stamp, *, repeats: bool = True) -> bool:
@@ -179,6 +179,10 @@ class Intake:
     def note(self, event: Event, cls: ReadingClass = ReadingClass.ALARM) -> None:
         """Take something that is not a reading; it becomes durable within its class's window."""
         self._add(cls, event)
+
+    def waits_for_room(self) -> bool:
+        """Say whether something was received for which there is no room yet."""
+        return bool(self._held)
 
     async def keep_state(self) -> None:
         """Make the judge's state durable now; returns when it is.
@@ -267,8 +271,8 @@ class Intake:
             await self._commit(due)
 
     async def _commit(self, due: set[ReadingClass]) -> None:
-        most = _ITEMS_MAX if self._waited else None
-        batches = {cls: items[:most] for cls in due if (items := self._pending[cls])}
+        most = dict.fromkeys(self._held, _ITEMS_MAX)
+        batches = {cls: items[: most.get(cls)] for cls in due if (items := self._pending[cls])}
         left = {cls for cls, items in batches.items() if len(items) < len(self._pending[cls])}
         for cls in due:
             self._pending[cls] = self._pending[cls][len(batches.get(cls, ())) :]
@@ -297,7 +301,7 @@ class Intake:
         finally:
             if events:
                 self._announce(events)
-        self._waited = self._waited and bool(left)
+        self._held -= due - left
         self._stored_version = version if keep else self._stored_version
         self._names.difference_update(names)
         self.counts.stored += len(every)
@@ -308,7 +312,7 @@ class Intake:
         self, batches: Mapping[ReadingClass, list[Item]], waiting: Mapping[ReadingClass, list[asyncio.Future[None]]]
     ) -> None:
         """Let what found no room wait for it, before whatever has come meanwhile."""
-        self._waited = True
+        self._held |= batches.keys()
         again_s = self._clock.monotonic_s() + ROOM_S
         for cls, futures in waiting.items():
             self._durable[cls] = futures + self._durable.get(cls, [])

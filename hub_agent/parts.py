@@ -96,7 +96,7 @@ class Parts:
         self._lag = Latency()
         self._backlog = BacklogWatch(outbox, self._uplink, clock, self.reporter.backlog)
         machine = Machine(config.hub.state_dir)
-        self.notes = Notes(outbox, build.floor, clock, machine.wear)
+        self.notes = Notes(outbox, build.floor, clock, machine.wear, self.intake.waits_for_room)
         self.health = self._make_health(machine)
         self.orders = Orders(
             book, clock, self.intake.raise_now, self.intake.keep_state, self.health.snapshot, build.restart.set

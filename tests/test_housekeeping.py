@@ -91,3 +91,22 @@ async def test_where_there_is_no_room_notes_are_left_as_soon_as_there_is(tmp_pat
         alive, _ = await notes.read()
         assert alive is not None
         assert alive.monotonic_ns / 1e9 >= clock.monotonic_s() - 2
+
+
+@virtual_time
+async def test_while_something_waits_for_room_the_instant_before_it_stays_the_newest_that_is_known(
+    tmp_path: Path,
+) -> None:
+    """What waits is lost with the process; the gap that the next life tells begins at that instant."""
+    clock, holds = LoopClock(), False
+    async with a_room(tmp_path / "o.db", clock) as room:
+        notes = Notes(room.outbox, Floor(clock), clock, Wear(lambda: 0), lambda: holds)
+        await notes.write()
+        known = (await notes.read())[0]
+        holds = True
+        await asyncio.sleep(60)
+        await notes.write()
+        assert (await notes.read())[0] == known
+        holds = False
+        await notes.write()
+        assert (await notes.read())[0] == clock.stamp()

@@ -245,10 +245,12 @@ async def test_where_there_is_no_room_it_waits_for_some_judges_on_and_keeps_the_
             assert not told.done()
             assert [event.condition for event in room.announced] == ["limit_low"]
             assert room.offered == []
+            assert room.intake.waits_for_room()
             assert await room.outbox.state(STATE) is None
             store.full = False
             await asyncio.sleep(1.1)
             assert told.done()
+            assert not room.intake.waits_for_room()
             values = [int(item.reading.measurements[0].value or 0) for item in room.readings()]
             assert values == [120, *range(91, 100), 83]
             assert len(room.events()) == 1

@@ -93,7 +93,7 @@ def _starved(history: History, chart: Chart, heard_s: float, death_s: float) -> 
     """Say whether a reading waited for room until the process died, and the gap of the hub tells so."""
     waited = any(heard_s <= full_s <= death_s for full_s in history.full_s)
     return waited and any(
-        gap.why == "hub_off" and gap.since_s <= heard_s and (gap.until_s is None or heard_s <= gap.until_s)
+        gap.why == "hub_off" and gap.since_s <= heard_s + STRIP_S and (gap.until_s is None or heard_s <= gap.until_s)
         for gap in chart.gaps
     )
 
