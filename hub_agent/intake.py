@@ -14,8 +14,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from hub_agent.alarms.judge import Judge
 from hub_agent.clock import Clock
 from hub_agent.errors import FullError, StorageError
 from hub_agent.model import Reading, ReadingClass, ReceivedReading, Stamp
@@ -38,42 +39,13 @@ _AWAITED: Final = (ReadingClass.ALARM, ReadingClass.EPISODIC)
 may delete them then."""
 TURN_S: Final = 1.0
 """It turns at least this often, so that the watchdog sees its progress."""
-
-ROOM_S: Final = 1.0
-"""How long it waits for room until it tries again."""
+ROOM_S: Final = 1.0  # how long it waits for room until it tries again
 _ITEMS_MAX: Final = 256
 """What has waited for room goes in batches of so many items at the most: the broker takes no message of any size."""
 
 _PENDING_MAX: Final = 4096
 """With more than this in RAM, drivers wait for the card."""
-
-
-class Judge(Protocol):
-    """Who decides about alarms; the alarm book."""
-
-    def reading(self, received: ReceivedReading) -> Sequence[Any]:
-        """Judge one reading; give the alarm events that it causes."""
-        ...
-
-    def tick(self, stamp: Stamp) -> Sequence[Any]:
-        """Judge the passing of time; give the alarm events that it causes."""
-        ...
-
-    def next_due(self) -> int | None:
-        """Say in monotonic nanoseconds when time alone may cause an event; None when never.
-
-        It comes no sooner than this unless ``version`` has moved.
-        """
-        ...
-
-    def snapshot(self) -> dict[str, Any]:
-        """Give the state that must survive a restart, JSON-able."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Moves whenever the snapshot does, and whenever time may cause something sooner."""
-        ...
+_Waiting = Mapping[ReadingClass, list["asyncio.Future[None]"]]
 
 
 @dataclass(slots=True)
@@ -308,9 +280,7 @@ class Intake:
         self._offer(committed)
         _settle(waiting)
 
-    def _take_back(
-        self, batches: Mapping[ReadingClass, list[Item]], waiting: Mapping[ReadingClass, list[asyncio.Future[None]]]
-    ) -> None:
+    def _take_back(self, batches: Mapping[ReadingClass, list[Item]], waiting: _Waiting) -> None:
         """Let what found no room wait for it, before whatever has come meanwhile."""
         self._held |= batches.keys()
         again_s = self._clock.monotonic_s() + ROOM_S
@@ -321,7 +291,7 @@ class Intake:
         self._due_s |= dict.fromkeys(batches.keys() | {cls for cls, futures in waiting.items() if futures}, again_s)
 
 
-def _settle(waiting: Mapping[ReadingClass, list[asyncio.Future[None]]], error: StorageError | None = None) -> None:
+def _settle(waiting: _Waiting, error: StorageError | None = None) -> None:
     """Tell those who wait; some may have been cancelled."""
     for future in (future for futures in waiting.values() for future in futures if not future.done()):
         if error is None:

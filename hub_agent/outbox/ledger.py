@@ -40,12 +40,14 @@ CREATE TABLE issuer_hwm (
 ) STRICT, WITHOUT ROWID;
 """
 
-ROOM_S: Final = 1.0
-"""How long to wait for room until the next attempt."""
+ROOM_S: Final = 1.0  # how long to wait for room until the next attempt
 KEEP_S: Final = 30 * 86_400
 """How long after its ``exp`` a command is remembered. The high-water marks stay for ever."""
 
 _CLOSED: Final = "closed"
+_RAISE: Final = """
+INSERT INTO issuer_hwm (kid, ctr) VALUES (?, ?) ON CONFLICT (kid) DO UPDATE SET ctr = max(excluded.ctr, issuer_hwm.ctr)
+"""
 
 _T = TypeVar("_T")
 
@@ -170,12 +172,7 @@ def adopt(connection: sqlite3.Connection, source: sqlite3.Connection) -> bool:
     marks, whole_marks = _read(source, "SELECT kid, ctr FROM issuer_hwm")
     rows, whole_rows = _read(source, "SELECT jti, kid, ctr, op, received_at, exp, state, result, digest FROM commands")
     with _transaction(connection):
-        for mark in marks:
-            connection.execute(
-                "INSERT INTO issuer_hwm (kid, ctr) VALUES (?, ?)"
-                " ON CONFLICT (kid) DO UPDATE SET ctr = max(excluded.ctr, issuer_hwm.ctr)",
-                mark,
-            )
+        connection.executemany(_RAISE, marks)
         for row in rows:
             connection.execute(
                 "INSERT INTO commands (jti, kid, ctr, op, received_at, exp, state, result, digest)"
@@ -199,11 +196,7 @@ def bar(connection: sqlite3.Connection, kids: Sequence[str], now: datetime) -> N
 def spend(connection: sqlite3.Connection, kids: Sequence[str], ctr: int) -> None:
     """Refuse every command whose counter is not above ``ctr``; a mark that is higher stays."""
     with _transaction(connection):
-        connection.executemany(
-            "INSERT INTO issuer_hwm (kid, ctr) VALUES (?, ?)"
-            " ON CONFLICT (kid) DO UPDATE SET ctr = max(excluded.ctr, issuer_hwm.ctr)",
-            [(kid, ctr) for kid in kids],
-        )
+        connection.executemany(_RAISE, [(kid, ctr) for kid in kids])
 
 
 def _read(source: sqlite3.Connection, query: str) -> tuple[list[Any], bool]:
@@ -227,9 +220,8 @@ class Run(Protocol):
 class CommandLedger:
     """The functions above as the desk calls them; results are closed before they reach the card.
 
-    A status names devices and ports: what the heartbeat may not carry, a stolen card may not show.
-
-    Where there is no room it waits for some: the NOC's confirmations bring it, and commands have time.
+    A status names devices and ports: what the heartbeat may not carry, a stolen card may not show. Where there is no
+    room it waits for some: the NOC's confirmations bring it, and commands have time.
 
     Args:
         run: of the store.

@@ -164,9 +164,8 @@ class Outbox:
         except (StorageError, asyncio.CancelledError) as error:
             self._delivered.put_back(confirmed)
             if isinstance(error, StorageError):
-                half, self._writer.half = self._writer.half, Written()
-                self._book(half)
-                self._untold += half.committed
+                self._book(self._writer.half)
+                self._untold += self._writer.half.committed
             raise
         finally:
             self._delivered.release(confirmed)

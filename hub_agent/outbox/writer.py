@@ -65,8 +65,7 @@ class Writer:
         self._epoch_since_s = 0.0
         self.link = store.last_link
         self.epochs = Epochs(store.epochs())
-        self.half = Written()
-        """What the last commit or trim did, also where it failed after that."""
+        self.half = Written()  # what the last commit or trim did, also where it failed after that
         self.plan = self._measure()
 
     # --- writing ------------------------------------------------------------------------------------------------------
@@ -90,9 +89,7 @@ class Writer:
         closed = [(name, self._box.close(name, value)) for name, value in state.items()]
         change = Change(names=names, state=closed, confirmed=confirmed)
         before = self.half = Written()
-        remedies: list[Callable[[Written, Confirmed], None]] = [self._yield_ballast]
-        if confirmed:
-            remedies.append(self._let_go)
+        remedies: list[Callable[[Written, Confirmed], None]] = [self._yield_ballast, *[self._let_go][: len(confirmed)]]
         remedies += [self._shed_piece] * len(quota.SHEDDABLE)
         for remedy in remedies:
             try:
