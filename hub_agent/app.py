@@ -75,10 +75,9 @@ async def running(
         progress = Progress(clock)
         sinks = await stack.enter_async_context(asyncio.TaskGroup())
         intake_task = sinks.create_task(parts.intake.run(partial(progress.show, "intake")), name="intake")
-        await parts.recover()
         tasks = [
+            sinks.create_task(parts.obey(), name="commands"),
             sinks.create_task(parts.broker().run(partial(progress.show, "uplink")), name="uplink"),
-            sinks.create_task(parts.desk.run(), name="commands"),
             sinks.create_task(parts.keep_house(), name="housekeeping"),
             sinks.create_task(parts.keep_showing(), name="annunciator"),
             sinks.create_task(parts.salvage(), name="salvage"),

@@ -6,12 +6,14 @@ Owns: the turn of a second and the turn of a minute. Never: does work whose fail
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from hub_agent import gaps
 from hub_agent.clock import Clock, Floor
+from hub_agent.errors import FullError
 from hub_agent.latency import Latency
 from hub_agent.machine import Wear
 from hub_agent.model import Stamp
@@ -43,13 +45,18 @@ class Notes:
         floor: of the clock.
         clock: stamps.
         wear: counts what is written to the card.
+        holds: says whether something was received that is not durable for want of room: should the process die now,
+            the gap that its next life tells must hold that.
     """
 
-    def __init__(self, outbox: Outbox, floor: Floor, clock: Clock, wear: Wear) -> None:
+    def __init__(
+        self, outbox: Outbox, floor: Floor, clock: Clock, wear: Wear, holds: Callable[[], bool] = lambda: False
+    ) -> None:
         self._outbox = outbox
         self._floor = floor
         self._clock = clock
         self._wear = wear
+        self._holds = holds
 
     async def read(self) -> tuple[Stamp | None, str]:
         """Take up what is there: give the newest instant that is known of the life before, and how that came out.
@@ -79,9 +86,11 @@ class Notes:
             StorageError: it could not be stored.
         """
         stamp = self._clock.stamp()
-        state = {FLOOR: self._floor.persistable(), ALIVE: gaps.to_bytes(stamp)}
-        if ended:
-            state[ENDED] = state[ALIVE]
+        state = {FLOOR: self._floor.persistable()}
+        if not self._holds():
+            state[ALIVE] = gaps.to_bytes(stamp)
+            if ended:
+                state[ENDED] = state[ALIVE]
         written = self._wear.kept(stamp)
         if written is not None:
             state[WEAR] = json.dumps(written).encode()
@@ -114,10 +123,11 @@ async def keep_house(
         for watch in watches:
             await watch()
         if clock.monotonic_s() - settled_s >= SETTLE_S:
-            settled_s = clock.monotonic_s()
-            await outbox.settle()
-            await notes.write()
-            await outbox.run(partial(_prune, now=floor.now()))
+            with suppress(FullError):  # again with the next turn: what the NOC confirms makes room
+                await outbox.settle()
+                await notes.write()
+                await outbox.run(partial(_prune, now=floor.now()))
+                settled_s = clock.monotonic_s()
         due_s = clock.monotonic_s() + TURN_S
         await asyncio.sleep(TURN_S)
         lag.add(clock.monotonic_s() - due_s)

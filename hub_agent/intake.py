@@ -4,20 +4,24 @@ Owns: what is received and not yet committed, and when it must be.
 Never: stores by itself (the outbox does), publishes, or lets an alarm wait for anything but its own commit.
 
 Persist, then announce. If persisting fails, the annunciator still sounds, and the error ends the process, whose
-supervisor starts it anew.
+supervisor starts it anew. Only where there is no room does it wait, and judges on: it is the NOC's confirmations that
+make room, and a process that ends again and again never gets so far.
 """
 
 import asyncio
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from hub_agent.alarms.judge import Judge
 from hub_agent.clock import Clock
-from hub_agent.errors import StorageError
+from hub_agent.errors import FullError, StorageError
 from hub_agent.model import Reading, ReadingClass, ReceivedReading, Stamp
 from hub_agent.outbox.outbox import Committed, Outbox
+from hub_agent.waiters import Waiters, Waiting, settle
 from hub_agent.wire import Event, Item
 
 COMMIT_S: Final[Mapping[ReadingClass, float]] = {
@@ -36,37 +40,12 @@ _AWAITED: Final = (ReadingClass.ALARM, ReadingClass.EPISODIC)
 may delete them then."""
 TURN_S: Final = 1.0
 """It turns at least this often, so that the watchdog sees its progress."""
+ROOM_S: Final = 1.0  # how long it waits for room until it tries again
+_ITEMS_MAX: Final = 256
+"""What has waited for room goes in batches of so many items at the most: the broker takes no message of any size."""
 
 _PENDING_MAX: Final = 4096
 """With more than this in RAM, drivers wait for the card."""
-
-
-class Judge(Protocol):
-    """Who decides about alarms; the alarm book."""
-
-    def reading(self, received: ReceivedReading) -> Sequence[Any]:
-        """Judge one reading; give the alarm events that it causes."""
-        ...
-
-    def tick(self, stamp: Stamp) -> Sequence[Any]:
-        """Judge the passing of time; give the alarm events that it causes."""
-        ...
-
-    def next_due(self) -> int | None:
-        """Say in monotonic nanoseconds when time alone may cause an event; None when never.
-
-        It comes no sooner than this unless ``version`` has moved.
-        """
-        ...
-
-    def snapshot(self) -> dict[str, Any]:
-        """Give the state that must survive a restart, JSON-able."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Moves whenever the snapshot does, and whenever time may cause something sooner."""
-        ...
 
 
 @dataclass(slots=True)
@@ -112,7 +91,7 @@ class Intake:
         self._commit_s = commit_s
         self._pending: dict[ReadingClass, list[Item]] = {cls: [] for cls in ReadingClass}
         self._due_s: dict[ReadingClass, float] = {}
-        self._durable: dict[ReadingClass, list[asyncio.Future[None]]] = {}
+        self._waiters = Waiters()
         self._unannounced: list[Any] = []
         self._names: set[str] = set()
         self._stored_version = judge.version
@@ -123,6 +102,7 @@ class Intake:
         self._asked_version: int | None = None
         self._flushing = asyncio.Lock()
         self._failed = False
+        self._held: set[ReadingClass] = set()
         self.counts = Counts()
 
     async def take(self, device: str, reading: Reading, stamp: Stamp, *, repeats: bool = True) -> bool:
@@ -172,6 +152,10 @@ class Intake:
         """Take something that is not a reading; it becomes durable within its class's window."""
         self._add(cls, event)
 
+    def waits_for_room(self) -> bool:
+        """Say whether something was received for which there is no room yet."""
+        return bool(self._held)
+
     async def keep_state(self) -> None:
         """Make the judge's state durable now; returns when it is.
 
@@ -195,14 +179,13 @@ class Intake:
                 self._wake.set()
 
     async def _until_durable(self, cls: ReadingClass) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._durable.setdefault(cls, []).append(future)
+        future = self._waiters.add(cls)
         self._due_s[cls] = 0.0  # at once
         self._wake.set()
         await future
 
     async def run(self, turned: Callable[[], None] = lambda: None) -> None:
-        """Commit what is due, for ever; on cancellation, commit everything first.
+        """Commit what is due, for ever; on cancellation, commit everything first. Where there is no room, try again.
 
         Raises:
             StorageError: a commit failed; alarms in it were announced all the same.
@@ -220,7 +203,8 @@ class Intake:
                     # the readings that raised an alarm go in its transaction, with the alarm state
                     due |= {cls for cls in self._due_s if cls is not ReadingClass.WAVEFORM}
                 if due:
-                    await self._flush(due)
+                    with suppress(FullError):
+                        await self._flush(due)
         finally:
             if self._timer is not None:
                 self._timer.cancel()
@@ -259,34 +243,53 @@ class Intake:
 
     async def _commit(self, due: set[ReadingClass]) -> None:
         batches = {cls: items for cls in due if (items := self._pending[cls])}
-        waiting = [future for cls in due for future in self._durable.pop(cls, ()) if not future.done()]
         for cls in due:
             self._pending[cls] = []
             self._due_s.pop(cls, None)
+        left = self._divide(batches) if self._held else set()
+        waiting = self._waiters.take(due - left if left else due)
         events, self._unannounced = self._unannounced, []
         every = [item.name for items in batches.values() for item in items if isinstance(item, ReceivedReading)]
         names = list(filter(None, every))
         version = self._judge.version
-        # Where alarm events were lost, the state must not say that they happened: the next life raises them again.
-        keep = version != self._stored_version and not self._failed
+        # Where alarm events were lost, or still wait, the state must not say that they happened: the next life raises
+        # them again.
+        keep = version != self._stored_version and not self._failed and not self._pending[ReadingClass.ALARM]
         state = {STATE: json.dumps(self._judge.snapshot()).encode()} if keep else {}
         if not batches and not state and not waiting:
             return
         try:
             committed = await self._outbox.commit(batches, names=map(bytes.fromhex, names), state=state)
+        except FullError:
+            self._take_back(batches, waiting)
+            raise
         except StorageError as error:
             self._failed = True
-            for future in waiting:
-                if not future.done():  # its waiter may have been cancelled
-                    future.set_exception(error)
+            settle(waiting, error)
             raise
         finally:
             if events:
                 self._announce(events)
-        self._stored_version = version
+        if self._held:
+            self._held -= due - left
+        self._stored_version = version if keep else self._stored_version
         self._names.difference_update(names)
         self.counts.stored += len(every)
         self._offer(committed)
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        settle(waiting)
+
+    def _divide(self, batches: dict[ReadingClass, list[Item]]) -> set[ReadingClass]:
+        """Leave for the next turns what would make too large a batch of what has waited for room; say which classes."""
+        left = {cls for cls in self._held & batches.keys() if len(batches[cls]) > _ITEMS_MAX}
+        for cls in left:
+            batches[cls], self._pending[cls] = batches[cls][:_ITEMS_MAX], batches[cls][_ITEMS_MAX:]
+        self._due_s |= dict.fromkeys(left, 0.0)
+        return left
+
+    def _take_back(self, batches: Mapping[ReadingClass, list[Item]], waiting: Waiting) -> None:
+        """Let what found no room wait for it, before whatever has come meanwhile."""
+        self._held |= batches.keys()
+        self._waiters.put_back(waiting)
+        for cls, items in batches.items():
+            self._pending[cls][:0] = items
+        self._due_s |= dict.fromkeys(batches.keys() | waiting.keys(), self._clock.monotonic_s() + ROOM_S)

@@ -96,7 +96,7 @@ class Parts:
         self._lag = Latency()
         self._backlog = BacklogWatch(outbox, self._uplink, clock, self.reporter.backlog)
         machine = Machine(config.hub.state_dir)
-        self.notes = Notes(outbox, build.floor, clock, machine.wear)
+        self.notes = Notes(outbox, build.floor, clock, machine.wear, self.intake.waits_for_room)
         self.health = self._make_health(machine)
         self.orders = Orders(
             book, clock, self.intake.raise_now, self.intake.keep_state, self.health.snapshot, build.restart.set
@@ -200,12 +200,13 @@ class Parts:
         await self._storage.restore(self._build.clock.monotonic_s())
         self.reporter.storage_found(self._build.damage, self._build.suspected, ledger_lost=self._bar.lost)
 
-    async def recover(self) -> None:
-        """Answer the commands that an earlier life of the process left open; the intake must be running.
+    async def obey(self) -> None:
+        """Answer the commands that an earlier life of the process left open, then carry out what comes, for ever.
 
-        Before a command can come: it would be taken for one of the earlier life.
+        Begun before the broker session: a command that came before would be taken for one of the earlier life.
         """
         await self.desk.recover()
+        await self.desk.run()
 
     def broker(self) -> BrokerSession:
         """Make the broker session."""

@@ -103,7 +103,9 @@ class BrokerSession:
             self._came_up()
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._listen(link), name="listen")
+                    taken: asyncio.Queue[mqtt.Message] = asyncio.Queue(self._profile.receive_maximum)
+                    tasks.create_task(self._listen(link, taken), name="listen")
+                    tasks.create_task(self._acknowledge(link, taken), name="acknowledge")
                     tasks.create_task(self._beat(link), name="heartbeat")
                     # In the body, not as a third task: up to Python 3.12 a group whose body is over leaves its parent
                     # marked as cancelled when a task in it fails, and _obey_cancellation would take that at its word.
@@ -116,12 +118,19 @@ class BrokerSession:
                         await link.publish_and_wait(self._topics.status, self._birth("offline"), retain=True)
                 raise
 
-    async def _listen(self, link: mqtt.Link) -> None:
+    async def _listen(self, link: mqtt.Link, taken: "asyncio.Queue[mqtt.Message]") -> None:
+        """Take confirmations at once: a command before them may have to wait for the room that they bring."""
         while True:
             message = await link.inbox.get()
             if message.topic == self._topics.confirm:
                 self._forwarder.confirmation(message)
-            else:
+            await taken.put(message)
+
+    async def _acknowledge(self, link: mqtt.Link, taken: "asyncio.Queue[mqtt.Message]") -> None:
+        """Deal with commands, and acknowledge all in their order, as MQTT wants it (5.0, section 4.6)."""
+        while True:
+            message = await taken.get()
+            if message.topic != self._topics.confirm:
                 await self._commands(message)
             link.acknowledge(message)
 

@@ -19,12 +19,13 @@ from hub_agent.alarms.device_watch import Cadence
 from hub_agent.alarms.limits import Limit, Priority
 from hub_agent.clock import Clock
 from hub_agent.envelope import parse_batch, parse_epoch
+from hub_agent.errors import FullError
 from hub_agent.intake import Intake
 from hub_agent.model import Absent, Code, DeviceTime, Measurement, Reading, ReadingClass, ReceivedReading
 from hub_agent.nomenclature import PULSE_RATE_OXIMETER, SPO2, SYSTOLIC
 from hub_agent.outbox.box import LocalBox
 from hub_agent.outbox.outbox import Committed, Outbox
-from hub_agent.outbox.store import Store
+from hub_agent.outbox.store import Change, Gone, Store
 from hub_agent.reporter import to_wire
 from hub_agent.seal import CLASSIC, Recipient, Sealer, open_epoch
 from hub_agent.wire import Event, Item
@@ -51,6 +52,22 @@ def pressure(value: int, *, record: int | None = None, measured: DeviceTime | No
     return Reading(
         ReadingClass.EPISODIC, (Measurement(SYSTOLIC, "mm[Hg]", Decimal(value)),), record=record, measured=measured
     )
+
+
+class Crammed(Store):
+    """A store with room or without.
+
+    Attributes:
+        full: whether it takes nothing.
+    """
+
+    full = False
+
+    def apply(self, change: Change) -> list[Gone]:
+        """Take a change, where there is room."""
+        if self.full and change != Change():
+            raise FullError("the outbox is full, and nothing in it may be shed")
+        return super().apply(change)
 
 
 def open_outbox(path: Path, clock: Clock, store: type[Store] = Store) -> Outbox:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub_agent.builder import Builder
-from hub_agent.gaps import Expected, Gaps, from_bytes, hub_off, to_bytes
+from hub_agent.gaps import Expected, Gaps, from_bytes, hub_off, instant, to_bytes
 from hub_agent.model import ClockState, Stamp
 from hub_agent.noc.rows import rows_of
 from hub_agent.noc.store import Store
@@ -197,6 +197,15 @@ def test_a_gap_that_the_hub_did_not_live_to_close_ends_with_its_own(store: Store
         ("hub_off", 20_000, (WALL_S + 50) * 1000),
         ("unplugged", 50_000, None),
     ]
+
+
+@pytest.mark.parametrize("ends_s", [(9, 11), (11, 9)])
+def test_of_two_gaps_that_began_together_the_noc_sees_the_longer(store: Store, ends_s: tuple[int, int]) -> None:
+    """Two pieces of one minute were shed, in either order; 11,000 ms is later than 9,000, though not in an alphabet."""
+    for until_s in ends_s:
+        fields = {"device": "", "why": "shed", "from": instant(_at(0)), "to": instant(_at(until_s))}
+        _chart(store, Event("gap", _at(until_s), fields))
+    assert _view(store) == [("hub-1", "", "shed", WALL_S * 1000, (WALL_S + 11) * 1000)]
 
 
 def test_the_noc_dates_a_gap_of_a_boot_in_1970(store: Store) -> None:

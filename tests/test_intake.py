@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub_agent.alarms.device_watch import Cadence
-from hub_agent.errors import StorageError
+from hub_agent.errors import FullError, StorageError
 from hub_agent.intake import STATE
 from hub_agent.model import DeviceTime, Reading, ReadingClass, ReceivedReading
 from hub_agent.outbox.store import Change, Gone, Store, class_of
 from hub_agent.wire import Event
-from tests.rooms import Room, a_room, limit, open_outbox, pressure, spo2
+from tests.rooms import Crammed, Room, a_room, limit, open_outbox, pressure, spo2
 from tests.virtual import LoopClock, settle, virtual_time
 
 _AT = DeviceTime(datetime(2026, 11, 22, 7, 30))  # noqa: DTZ001 - a device's own time
@@ -229,6 +229,60 @@ async def test_a_failed_commit_sounds_the_alarm_tells_the_waiting_and_ends_intak
         assert room.outbox.last_seq == 0
         # The next life must raise the alarm again: no state may say that its event was sent.
         assert await room.outbox.state(STATE) is None
+
+
+@virtual_time
+async def test_where_there_is_no_room_it_waits_for_some_judges_on_and_keeps_the_order(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock(), limit(90), store=Crammed) as room:
+        store = room.outbox._store
+        assert isinstance(store, Crammed)
+        async with _running(room), asyncio.TaskGroup() as tasks:
+            store.full = True
+            told = tasks.create_task(room.take(pressure(120, record=1)))
+            for value in (*range(91, 100), 83):
+                await room.take(spo2(value))
+            await asyncio.sleep(5)
+            assert not told.done()
+            assert [event.condition for event in room.announced] == ["limit_low"]
+            assert room.offered == []
+            assert room.intake.waits_for_room()
+            assert await room.outbox.state(STATE) is None
+            store.full = False
+            await asyncio.sleep(1.1)
+            assert told.done()
+            assert not room.intake.waits_for_room()
+            values = [int(item.reading.measurements[0].value or 0) for item in room.readings()]
+            assert values == [120, *range(91, 100), 83]
+            assert len(room.events()) == 1
+            assert room.intake.counts.stored == 11
+            assert await room.outbox.state(STATE) is not None
+
+
+@virtual_time
+async def test_what_has_waited_for_room_goes_in_batches_that_a_broker_takes(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock(), store=Crammed) as room:
+        store = room.outbox._store
+        assert isinstance(store, Crammed)
+        async with _running(room):
+            store.full = True
+            await room.take(spo2(97))
+            await asyncio.sleep(10)
+            for _ in range(999):
+                await room.take(spo2(97))
+            store.full = False
+            await asyncio.sleep(2)
+            assert [batch.items for (batch,) in room.offered] == [256, 256, 256, 232]
+
+
+@virtual_time
+async def test_what_waits_for_room_at_the_end_is_an_error(tmp_path: Path) -> None:
+    async with a_room(tmp_path / "o.db", LoopClock(), store=Crammed) as room:
+        store = room.outbox._store
+        assert isinstance(store, Crammed)
+        await room.take(spo2(97))
+        store.full = True
+        with pytest.raises(FullError):
+            await room.intake.drain()
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -105,6 +106,7 @@ class _Bench:
     changes: list[tuple[bool, str]] = field(default_factory=list)
     commands: list[Message] = field(default_factory=list)
     fault: HubError | None = None
+    hold: asyncio.Event | None = None
     turns: int = 0
 
     def __post_init__(self) -> None:
@@ -143,6 +145,8 @@ class _Bench:
     async def _command(self, message: Message) -> None:
         if self.fault is not None:
             raise self.fault
+        if self.hold is not None:
+            await self.hold.wait()
         self.commands.append(message)
 
     def _turned(self) -> None:
@@ -206,6 +210,23 @@ async def test_a_message_is_acknowledged_once_it_is_dealt_with(bench: _Bench) ->
         await settle()
         assert link.acknowledged == [1, 2]
         assert [message.payload for message in bench.commands] == [b"c"]
+
+
+@bench_test
+async def test_a_confirmation_passes_a_command_that_waits_and_is_acknowledged_after_it(bench: _Bench) -> None:
+    """The command may wait for the room that the confirmation brings; the broker wants its PUBACKs in order."""
+    bench.hold = asyncio.Event()
+    with mock.patch.object(bench.forwarder, "confirmation") as confirmed:
+        async with bench.running():
+            (link,) = bench.broker.links
+            link.inbox.put_nowait(Message(_TOPICS.commands, b"c", False, 1))
+            link.inbox.put_nowait(Message(_TOPICS.confirm, b"room", False, 2))
+            await settle()
+            confirmed.assert_called_once()
+            assert link.acknowledged == []
+            bench.hold.set()
+            await settle()
+            assert link.acknowledged == [1, 2]
 
 
 @bench_test

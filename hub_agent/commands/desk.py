@@ -27,7 +27,7 @@ from hub_agent.commands.record import (
     State,
     VerifiedCommand,
 )
-from hub_agent.commands.refusal import Refusal
+from hub_agent.commands.refusal import PASSING, Refusal
 from hub_agent.commands.verify import Context, Signed, authenticate, authorise, interpret
 from hub_agent.errors import CommandError, HubError
 
@@ -50,6 +50,10 @@ class Ledger(Protocol):
 
     async def record(self, command: VerifiedCommand, received_at: datetime) -> Recorded:
         """Write a command down, durably, unless it is known."""
+        ...
+
+    async def spend(self, kids: Sequence[str], ctr: int) -> None:
+        """Refuse from now on what is not above this counter of these keys."""
         ...
 
     async def start(self, jti: str) -> None:
@@ -152,18 +156,19 @@ class Desk:
             self._taken.discard(command.claims.jti)
 
     async def recover(self) -> None:
-        """Resolve what the last process left unfinished; call it once, before the first :meth:`receive`.
+        """Resolve what the last process left unfinished; begun before the first :meth:`receive`, which waits for it.
 
         An op that ends the process is done, for a new process is here. Everything else failed: either it never began,
         or nobody knows how far it came, and to do it twice could be worse than not at all.
         """
-        for row in await self._ledger.unfinished():
-            op = OPS.get(row.op)
-            if row.state is State.RUNNING and op is not None and op.ends_process:
-                await self._answer(row.jti, row.op, State.DONE, {})
-            else:
-                began = row.state is State.RUNNING
-                await self._answer(row.jti, row.op, State.FAILED, {"error": "interrupted", "began": began})
+        async with self._door:
+            for row in await self._ledger.unfinished():
+                op = OPS.get(row.op)
+                if row.state is State.RUNNING and op is not None and op.ends_process:
+                    await self._answer(row.jti, row.op, State.DONE, {})
+                else:
+                    began = row.state is State.RUNNING
+                    await self._answer(row.jti, row.op, State.FAILED, {"error": "interrupted", "began": began})
 
     async def _judge(self, signed: Signed, context: Context, *, duplicate: bool) -> str:
         kids = tuple(sorted(signer.kid for signer in signed.signers))
@@ -178,6 +183,8 @@ class Desk:
                 self._check_room()
             recorded = await self._ledger.record(verified, context.now)
         except CommandError as refusal:
+            if refusal.code in PASSING:  # else the same message could yet be obeyed, which the NOC was told is refused
+                await self._ledger.spend(kids, command.claims.ctr)
             return await self._refuse(refusal.code, _event(refusal.code, command), command)
         if recorded.new or self._is_left(recorded.row):
             self._taken.add(recorded.row.jti)

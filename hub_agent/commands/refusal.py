@@ -91,3 +91,6 @@ ATTACKS: Final = frozenset(
     }
 )
 """What no honest sender does, however late: forged, replayed, meant for another hub, or not theirs to ask."""
+
+PASSING: Final = frozenset({Refusal.CLOCK_UNSYNCED, Refusal.NOT_YET_VALID, Refusal.DUAL_CONTROL, Refusal.STATE_FORBIDS})
+"""What the same message might not meet a second time, when clock or limits have changed."""

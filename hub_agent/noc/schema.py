@@ -192,13 +192,15 @@ CREATE VIEW newest AS
 SELECT c.hub, c.device, m.value ->> '$[0]' AS mdc, m.value ->> '$[1]' AS ucum, m.value -> '$[2]' AS value, c.quality,
        max(c.received_ms) AS received_ms
 FROM chart c, json_each(c.measurements) m WHERE NOT c.stored GROUP BY c.hub, c.device, mdc;
+"""
 
+_GAPS: Final = """
 -- from when to when nothing came, and why; device '' is the whole hub, until_ms is null while a gap lasts; one that its
 -- hub did not live to close ends with the gap of the hub, whose next life is patient anew
 CREATE VIEW gaps AS
-WITH told AS (
+WITH told AS (  -- the latest end that was told: SQLite takes the columns of the row that has the maximum
     SELECT hub, fields ->> '$.device' AS device, fields ->> '$.why' AS why, fields -> '$.from' AS since,
-           max(nullif(fields -> '$.to', 'null')) AS until
+           nullif(fields -> '$.to', 'null') AS until, max(fields ->> '$.to[1]')
     FROM events WHERE kind = 'gap' AND fields -> '$.from' IS NOT NULL GROUP BY 1, 2, 3, 4
 ), dated AS (
 SELECT h.name AS hub, t.device, t.why,
@@ -221,11 +223,12 @@ FROM dated d;
 """
 
 _SECOND: Final = """
+DROP VIEW gaps;
 ALTER TABLE ranges ADD COLUMN came INTEGER NOT NULL DEFAULT 0;
 UPDATE ranges SET came = last + 1;
 ALTER TABLE journals ADD COLUMN given_up INTEGER NOT NULL DEFAULT 0;
 """
-"""From version 1, where nobody wrote down which numbers came by themselves."""
+"""From version 1, where nobody wrote down which numbers came by themselves; ``_GAPS`` follows."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -253,7 +256,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     with transaction(db):
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version < SCHEMA_VERSION:
-            for statement in (_SECOND if version else _SCHEMA).split(";\n"):
+            for statement in ((_SECOND if version else _SCHEMA) + _GAPS).split(";\n"):
                 if statement.strip():
                     db.execute(statement)
             db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

@@ -8,16 +8,17 @@ The functions take the outbox's one writing connection, which must be in autocom
 store to name it.
 """
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from hub_agent.commands.record import Recorded, Result, Row, Seen, State, VerifiedCommand
 from hub_agent.commands.refusal import Refusal
-from hub_agent.errors import CommandError, StorageError
+from hub_agent.errors import CommandError, FullError, StorageError
 from hub_agent.outbox.box import LocalBox
 
 SCHEMA: Final = """
@@ -39,10 +40,14 @@ CREATE TABLE issuer_hwm (
 ) STRICT, WITHOUT ROWID;
 """
 
+ROOM_S: Final = 1.0  # how long to wait for room until the next attempt
 KEEP_S: Final = 30 * 86_400
 """How long after its ``exp`` a command is remembered. The high-water marks stay for ever."""
 
 _CLOSED: Final = "closed"
+_RAISE: Final = """
+INSERT INTO issuer_hwm (kid, ctr) VALUES (?, ?) ON CONFLICT (kid) DO UPDATE SET ctr = max(excluded.ctr, issuer_hwm.ctr)
+"""
 
 _T = TypeVar("_T")
 
@@ -167,12 +172,7 @@ def adopt(connection: sqlite3.Connection, source: sqlite3.Connection) -> bool:
     marks, whole_marks = _read(source, "SELECT kid, ctr FROM issuer_hwm")
     rows, whole_rows = _read(source, "SELECT jti, kid, ctr, op, received_at, exp, state, result, digest FROM commands")
     with _transaction(connection):
-        for mark in marks:
-            connection.execute(
-                "INSERT INTO issuer_hwm (kid, ctr) VALUES (?, ?)"
-                " ON CONFLICT (kid) DO UPDATE SET ctr = max(excluded.ctr, issuer_hwm.ctr)",
-                mark,
-            )
+        connection.executemany(_RAISE, marks)
         for row in rows:
             connection.execute(
                 "INSERT INTO commands (jti, kid, ctr, op, received_at, exp, state, result, digest)"
@@ -190,13 +190,13 @@ def bar(connection: sqlite3.Connection, kids: Sequence[str], now: datetime) -> N
         kids: every key that may command this hub.
         now: aware, and believed: of a clock that is set, or the NOC's signed word.
     """
+    spend(connection, kids, int(now.timestamp() * 1000))
+
+
+def spend(connection: sqlite3.Connection, kids: Sequence[str], ctr: int) -> None:
+    """Refuse every command whose counter is not above ``ctr``; a mark that is higher stays."""
     with _transaction(connection):
-        for kid in kids:
-            connection.execute(
-                "INSERT INTO issuer_hwm (kid, ctr) VALUES (?, ?)"
-                " ON CONFLICT (kid) DO UPDATE SET ctr = max(excluded.ctr, issuer_hwm.ctr)",
-                (kid, int(now.timestamp() * 1000)),
-            )
+        connection.executemany(_RAISE, [(kid, ctr) for kid in kids])
 
 
 def _read(source: sqlite3.Connection, query: str) -> tuple[list[Any], bool]:
@@ -220,7 +220,8 @@ class Run(Protocol):
 class CommandLedger:
     """The functions above as the desk calls them; results are closed before they reach the card.
 
-    A status names devices and ports: what the heartbeat may not carry, a stolen card may not show.
+    A status names devices and ports: what the heartbeat may not carry, a stolen card may not show. Where there is no
+    room it waits for some: the NOC's confirmations bring it, and commands have time.
 
     Args:
         run: of the store.
@@ -228,8 +229,14 @@ class CommandLedger:
     """
 
     def __init__(self, run: Run, box: LocalBox) -> None:
-        self._run = run
+        self._run_at_once = run
         self._box = box
+
+    async def _run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        while True:
+            with suppress(FullError):
+                return await self._run_at_once(work)
+            await asyncio.sleep(ROOM_S)
 
     async def seen(self, jti: str, kids: Sequence[str]) -> Seen:
         """See :func:`seen`; the row is without its result, which nobody asks for."""
@@ -248,6 +255,10 @@ class CommandLedger:
             return recorded
         content = self._box.open(_place(row.jti), bytes.fromhex(str(row.result[_CLOSED])))
         return recorded._replace(row=row._replace(result=json.loads(content)))
+
+    async def spend(self, kids: Sequence[str], ctr: int) -> None:
+        """See :func:`spend`."""
+        await self._run(lambda connection: spend(connection, kids, ctr))
 
     async def start(self, jti: str) -> None:
         """See :func:`start`."""

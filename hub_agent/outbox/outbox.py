@@ -160,7 +160,12 @@ class Outbox:
                 written, took_s = self.card.timed(lambda: work(confirmed))
                 return written, took_s, store.newest() if any(last >= store.last_seq for _, last in confirmed) else None
 
-            written, took_s, end = await self.run(do)
+            try:
+                written, took_s, end = await self.run(do)
+            except StorageError:
+                self._book(self._writer.half)
+                self._untold += self._writer.half.committed
+                raise
             self.card.commits.add(took_s)
             self._book(written)
         if end is not None:  # it stays until another follows it, as the chain's end

@@ -5,8 +5,9 @@ Never: knows what was sent or confirmed; its caller, the outbox, does.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Final, NamedTuple
 
 from hub_agent import envelope, wire
@@ -65,6 +66,7 @@ class Writer:
         self._epoch_since_s = 0.0
         self.link = store.last_link
         self.epochs = Epochs(store.epochs())
+        self.half = Written()  # what the last commit or trim did, also where it failed after that
         self.plan = self._measure()
 
     # --- writing ------------------------------------------------------------------------------------------------------
@@ -79,19 +81,17 @@ class Writer:
         """Make items durable, one batch a class in class order, with names and state; let go of what is confirmed.
 
         Where there is no room: what is confirmed goes first, with the ballast if it is the disk that is full; then the
-        least valuable readings.
+        least valuable readings, a piece of them: where there is less of a class, of the next class too.
 
         Raises:
-            StorageError: nothing of it was stored, though room may have been made.
+            StorageError: nothing of it was stored, though room may have been made: see ``half``.
         """
         pieces = [Piece(cls, items) for cls, items in sorted(batches.items())]
         closed = [(name, self._box.close(name, value)) for name, value in state.items()]
         change = Change(names=names, state=closed, confirmed=confirmed)
-        before = Written()
-        remedies: list[Callable[[Written, Confirmed], None]] = [self._yield_ballast, self._shed_piece]
-        if confirmed:
-            remedies.insert(1, self._let_go)
-        for remedy in remedies:
+        before = self.half = Written()
+        sheds = [self._shed_piece] * len(quota.SHEDDABLE)
+        for remedy in chain([self._yield_ballast], [self._let_go] if confirmed else (), sheds):
             try:
                 return self._write(pieces, change, before)
             except FullError:
@@ -184,7 +184,7 @@ class Writer:
         Raises:
             StorageError: the file did not take it.
         """
-        done = Written()
+        done = self.half = Written()
         self._let_go(done, confirmed)
         self.plan = self._measure()
         while self.plan.excess and self.shed(min(self.plan.excess, self.plan.piece), done, confirmed):
@@ -255,17 +255,18 @@ class Writer:
     def _remove(self, why: str, gone: Sequence[Gone], covers: Ranges, done: Written, confirmed: Confirmed) -> None:
         """Delete batches of one class with a gap record that covers them."""
         about = self._timeline.about(class_of(gone[0].key), covers[0][0], covers[-1][1])
+        now = self._clock.stamp()
         fields = {
             "device": "",
             "why": why,
             "from": None if about.since is None else instant(about.since),
-            "to": None if about.until is None else instant(about.until),
+            "to": instant(about.until or now),  # a gap without an end is one that lasts
             "devices": list(about.devices),
             "class": class_of(gone[0].key).name.lower(),
             "batches": len(gone),
             "items": sum(one.items for one in gone),
         }
-        gap = wire.Event("gap", self._clock.stamp(), fields)
+        gap = wire.Event("gap", now, fields)
         change = Change(removed=[one.key for one in gone], confirmed=confirmed)
         self._write([Piece(ReadingClass.ALARM, [gap], covers)], change, done)
         done.removed += gone

@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,6 +9,7 @@ from hub_agent.commands.desk import WAITING, Desk
 from hub_agent.commands.gate import REPORT_EVERY_S, SIGNER, STRANGERS
 from hub_agent.commands.refusal import Refusal
 from hub_agent.errors import CommandError, LinkError, StorageError
+from hub_agent.model import ClockState
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Bench
@@ -125,6 +127,18 @@ async def test_a_refused_command_of_ours_is_answered_a_stranger_is_not(bench: "B
     assert await bench.answers.get() == (claims["jti"], "agent.restart", "refused", {"code": Refusal.ROLE_DENIED})
 
 
+async def test_what_was_refused_for_a_reason_that_passes_is_not_obeyed_when_it_has(bench: "Bench") -> None:
+    """The NOC was told that it is refused, and may have sent another; a stranger may have kept this one."""
+    payload = bench.sign(bench.claims())
+    bench.context = replace(bench.context, clock=ClockState.UNSYNCED)
+    assert await bench.send(payload) == Refusal.CLOCK_UNSYNCED
+    bench.context = replace(bench.context, clock=ClockState.SYNCED)
+    assert await bench.send(payload) == Refusal.COUNTER_USED
+    await bench.command()
+    await bench.drain()
+    assert bench.ran == ["ping"]
+
+
 class TestCrash:
     async def test_between_record_and_act_nothing_is_done_and_the_noc_is_told(self, bench: "Bench") -> None:
         payload = bench.sign(bench.claims())
@@ -166,6 +180,17 @@ class TestCrash:
         bench.restart()
         await bench.desk.recover()
         assert (await bench.answers.get()).outcome == "failed"
+
+    async def test_a_command_that_comes_before_the_recovery_is_over_waits_for_it(self, bench: "Bench") -> None:
+        await bench.command()
+        bench.restart()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(bench.desk.recover())
+            tasks.create_task(bench.command())
+        assert (await bench.answers.get()).outcome == "failed"
+        await bench.drain()
+        assert bench.ran == ["ping"]
+        assert (await bench.answers.get()).outcome == "done"
 
     async def test_a_second_recovery_finds_nothing(self, bench: "Bench") -> None:
         await bench.command()

@@ -1,3 +1,4 @@
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from hub_agent.commands.claims import Claims, NoArgs
 from hub_agent.commands.record import Command, Signer, State, VerifiedCommand
 from hub_agent.commands.refusal import Refusal
-from hub_agent.errors import CommandError, StorageError
+from hub_agent.errors import CommandError, FullError, StorageError
 from hub_agent.outbox import ledger
 from hub_agent.outbox.box import LocalBox
 from hub_agent.trust import Role
+from tests.virtual import virtual_time
 
 T = TypeVar("T")
 
@@ -252,3 +254,19 @@ async def test_a_result_is_closed_on_the_card_and_open_to_the_desk(
     other = ledger.CommandLedger(run, LocalBox(Ed25519PrivateKey.generate()))
     with pytest.raises(StorageError, match="does not open"):
         await other.record(command(1, 5), NOW)
+
+
+@virtual_time
+async def test_where_there_is_no_room_a_command_waits_for_some(tmp_path: Path) -> None:
+    connection, refusals = open_at(tmp_path / "outbox.db"), [FullError("full")] * 90
+
+    async def run(work: Callable[[sqlite3.Connection], T], /) -> T:
+        if refusals:
+            raise refusals.pop()
+        return work(connection)
+
+    kept = ledger.CommandLedger(run, LocalBox(Ed25519PrivateKey.generate()))
+    began_s = asyncio.get_running_loop().time()
+    assert (await kept.record(command(1, 5), NOW)).new
+    assert asyncio.get_running_loop().time() - began_s == pytest.approx(90 * ledger.ROOM_S)
+    connection.close()

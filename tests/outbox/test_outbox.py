@@ -250,6 +250,7 @@ async def test_what_is_being_deleted_waits_no_more(tmp_path: Path, clock: HandCl
         first = tasks.create_task(outbox.after(cls, 0, 9))
         tasks.create_task(outbox.commit({cls: [reading(clock, 1, cls)]}))
     assert [seq_of(row.key) for row in first.result()] == [1, 7, 8, 9, 10]
+    assert outbox.tallies[cls].batches == 5
     await outbox.close()
 
 

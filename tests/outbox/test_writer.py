@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -69,6 +70,19 @@ async def test_the_least_valuable_goes_first_the_oldest_of_it_and_alarms_never(t
 
 
 @virtual_time
+async def test_where_the_rest_of_a_class_is_not_room_enough_the_next_class_gives_more(tmp_path: Path) -> None:
+    hub, noc = Hub(tmp_path / "o.db", LoopClock(), LIMITS), Noc(tmp_path / "noc.db")
+    for cls in (WAVEFORM, CONTINUOUS):
+        await hub.commit([reading(1, hub.clock, cls)], cls)
+    await fill(hub, EPISODIC, 120)
+    here = await held(hub)
+    assert (here[CONTINUOUS], here[WAVEFORM]) == (0, 0)
+    assert 60 < here[EPISODIC] < 120
+    assert [gap.fields["class"] for gap in (await gaps(hub, noc))[:3]] == ["waveform", "continuous", "episodic"]
+    await hub.die()
+
+
+@virtual_time
 async def test_a_gap_record_says_what_is_known(tmp_path: Path) -> None:
     hub, noc = Hub(tmp_path / "o.db", LoopClock(), LIMITS), Noc(tmp_path / "noc.db")
     began = hub.clock.stamp()
@@ -79,6 +93,21 @@ async def test_a_gap_record_says_what_is_known(tmp_path: Path) -> None:
     assert gap["class"] == "waveform"
     assert gap["from"][1] == began.monotonic_ns // 1_000_000
     assert gap["devices"] == ["oximeter"]
+    await hub.die()
+
+
+@virtual_time
+async def test_a_gap_record_of_the_newest_of_a_class_ends_where_it_was_shed(tmp_path: Path) -> None:
+    """Nothing of the class followed, and nothing may for days: without an end the NOC would see a gap that lasts."""
+    hub, noc = Hub(tmp_path / "o.db", LoopClock(), LIMITS), Noc(tmp_path / "noc.db")
+    await fill(hub, WAVEFORM, 1)
+    newest = hub.clock.stamp().monotonic_ns // 1_000_000
+    await asyncio.sleep(60)
+    await fill(hub, EPISODIC, 110)
+    shed = hub.clock.stamp().monotonic_ns // 1_000_000
+    gap = (await gaps(hub, noc))[0].fields
+    assert gap["class"] == "waveform"
+    assert newest < gap["to"][1] <= shed
     await hub.die()
 
 
@@ -126,6 +155,22 @@ async def test_nothing_but_alarms_left_is_an_error_that_says_so(tmp_path: Path) 
     hub = Hub(tmp_path / "o.db", LoopClock(), LIMITS)
     with pytest.raises(FullError, match="nothing in it may be shed"):
         await fill(hub, ALARM, 120)
+    await hub.die()
+
+
+@virtual_time
+async def test_what_was_shed_in_vain_is_told_and_counted_all_the_same(tmp_path: Path) -> None:
+    hub, noc = Hub(tmp_path / "o.db", LoopClock(), LIMITS), Noc(tmp_path / "noc.db")
+    await fill(hub, CONTINUOUS, 2)
+    await fill(hub, ALARM, 85)
+    with pytest.raises(FullError, match="nothing in it may be shed"):
+        await hub.commit([bulk(hub, ALARM) for _ in range(20)], ALARM)
+    here = await held(hub)
+    assert here[CONTINUOUS] == 0
+    assert {cls: tally.batches for cls, tally in hub.outbox.tallies.items()} == here
+    hub.forwarder.offer(await hub.outbox.turn())
+    assert sum(gap.fields["items"] for gap in await gaps(hub, noc)) == 2
+    assert noc.faults == []
     await hub.die()
 
 

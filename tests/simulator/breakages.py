@@ -22,6 +22,7 @@ from hub_agent.outbox import outbox
 from hub_agent.outbox.store import Store
 from hub_agent.outbox.writer import Writer
 from hub_agent.seal import Epoch
+from tests.simulator import breakages_of_room as room
 from tests.simulator.clock import MachineClock
 
 Breakage = Callable[[], AbstractContextManager[None]]
@@ -174,9 +175,9 @@ class Broken(NamedTuple):
 BREAKAGES: Mapping[str, Broken] = {
     "puback-is-delivery": Broken(puback_is_delivery, "lost", seed=4),
     "no-resend": Broken(no_resend, "undelivered", seed=8, days=0.5),
-    "no-names": Broken(no_names, "twice", seed=4, days=0.5),
+    "no-names": Broken(no_names, "twice", seed=15, days=0.5),
     "a-class-is-dropped": Broken(a_class_is_dropped, "lost"),
-    "told-too-early": Broken(told_too_early, "lost"),
+    "told-too-early": Broken(told_too_early, "lost", seed=5),
     "no-hurry": Broken(no_hurry, "late", seed=2, days=0.5),
     "alarms-wait": Broken(alarms_wait, "late: alarm", seed=2),
     "deaf-to-limits": Broken(deaf_to_limits, "untold", seed=2),
@@ -184,7 +185,16 @@ BREAKAGES: Mapping[str, Broken] = {
     "every-clock-is-good": Broken(every_clock_is_good, "misdated", seed=2),
     "the-chain-begins-anew": Broken(the_chain_begins_anew, "accused"),
     "the-key-of-the-second-day-is-lost": Broken(
-        the_key_of_the_second_day_is_lost, "undelivered", seed=4, days=1.6, few=True
+        the_key_of_the_second_day_is_lost, "undelivered", seed=5, days=1.6, few=True
     ),
     "names-are-forgotten": Broken(names_are_forgotten, "twice", seed=4, days=3, few=True),
+    "the-best-goes-first": Broken(room.the_best_goes_first, "unfair", seed=163, days=0.1),
+    "gaps-are-too-short": Broken(room.gaps_are_too_short, "lost", seed=163, days=0.1),
+    "gaps-never-end": Broken(room.gaps_never_end, "open", seed=163, days=0.1),
+    "room-is-kept": Broken(room.room_is_kept, "kept", seed=163, days=0.1),
+    "no-ballast-is-the-end": Broken(room.no_ballast_is_the_end, "died", days=0.02),
+    "each-copy-is-a-command": Broken(room.each_copy_is_a_command, "done twice", seed=174, days=0.3),
+    "whoever-signs": Broken(room.whoever_signs, "obeyed a stranger", seed=324, days=0.1),
+    "nobody-answers": Broken(room.nobody_answers, "unanswered", seed=324, days=0.1),
+    "nods-and-does-nothing": Broken(room.nods_and_does_nothing, "forgotten", seed=266),
 }

@@ -1,4 +1,4 @@
-"""Leaves nothing to chance: whatever asks this machine for randomness or room is given what the seed says.
+"""Leaves nothing to chance: whatever asks this machine for randomness is given what the seed says.
 
 Not only what is drawn counts. A batch is compressed before it is sealed, so a key's random name in it makes it some
 bytes longer or shorter, and on a narrow link every byte takes its time: by the second day that is another history.
@@ -26,9 +26,6 @@ from hub_agent.seal import Sealer
 from tests.configs import make_keys
 
 _KEY = 32
-_BLOCK = 4096
-_BLOCKS = 1 << 18
-"""A card of 1 GiB, half of it free: that of this machine would be another tomorrow."""
 
 
 def seeded_keys(here: Path, rng: random.Random, own: Ed25519PrivateKey) -> Keyring:
@@ -50,10 +47,6 @@ def _elsewhere(start: Callable[[Builder, str], dict[str, Any]]) -> Callable[[Bui
     return lambda builder, after: start(builder, after) | {"config": digest}
 
 
-def _room(_path: Path) -> SimpleNamespace:
-    return SimpleNamespace(f_frsize=_BLOCK, f_blocks=_BLOCKS, f_bavail=_BLOCKS // 2)
-
-
 @contextmanager
 def seeded(rng: random.Random) -> Iterator[None]:
     """Draw inside from this alone."""
@@ -61,7 +54,7 @@ def seeded(rng: random.Random) -> Iterator[None]:
         mock.patch.object(os, "urandom", rng.randbytes),
         mock.patch.object(Sealer.__init__, "__defaults__", (rng.randbytes,)),
         mock.patch.object(secrets, "token_hex", lambda size: rng.randbytes(size).hex()),
-        mock.patch.object(os, "statvfs", _room),
+        mock.patch.object(secrets, "randbits", rng.getrandbits),
         mock.patch.object(Builder, "start", _elsewhere(Builder.start)),
     ):
         yield

@@ -5,6 +5,7 @@ Every reading has a number of its own as its value, so that it is known again at
 
 import asyncio
 import random
+from array import array
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,11 +38,13 @@ class Truth:
         heard_s: when the hub received each live reading.
         told_s: when a device was told that its record is in safe hands.
         alarming: numbers of readings that break a limit.
+        said: numbers of live readings, by device.
     """
 
     heard_s: MutableMapping[int, float] = field(default_factory=dict)
     told_s: dict[int, float] = field(default_factory=dict)
     alarming: set[int] = field(default_factory=set)
+    said: dict[str, "array[int]"] = field(default_factory=dict)
     next: int = 1
 
     def number(self) -> int:
@@ -50,28 +53,40 @@ class Truth:
         return self.next - 1
 
 
-class _Stream:
-    """The session of the device that measures all the time."""
+class Session:
+    """A session that only listens."""
 
     def opened(self, moment: Moment) -> Iterable[Action]:
+        """Nothing to say."""
         del moment
         return ()
+
+    def received(self, chunk: Chunk) -> Iterable[Action]:
+        """Understand nothing."""
+        del chunk
+        return ()
+
+    def silent(self, moment: Moment) -> Iterable[Action]:
+        """Nothing to do."""
+        del moment
+        return ()
+
+    def command(self, name: str, moment: Moment) -> Iterable[Action]:
+        """No command is known."""
+        del name, moment
+        return ()
+
+
+class _Stream(Session):
+    """The session of the device that measures all the time."""
 
     def received(self, chunk: Chunk) -> Iterable[Action]:
         number, pulse = (int(part) for part in chunk.data.split())
         values = (Measurement(SPO2, "%", Decimal(number)), Measurement(PULSE_RATE_OXIMETER, "/min", Decimal(pulse)))
         return (Emit(Reading(ReadingClass.CONTINUOUS, values)),)
 
-    def silent(self, moment: Moment) -> Iterable[Action]:
-        del moment
-        return ()
 
-    def command(self, name: str, moment: Moment) -> Iterable[Action]:
-        del name, moment
-        return ()
-
-
-class _Keeper(_Stream):
+class _Keeper(Session):
     """The session of the device that keeps its records: each is acknowledged when it is durable."""
 
     def received(self, chunk: Chunk) -> Iterable[Action]:
@@ -82,8 +97,8 @@ class _Keeper(_Stream):
         return (Emit(reading), Write("", b"%d" % number))
 
 
-def _driver(name: str, session: type[_Stream], cadence_s: float | None) -> Driver:
-    def make(_options: Mapping[str, Any]) -> _Stream:
+def _driver(name: str, session: type[Session], cadence_s: float | None) -> Driver:
+    def make(_options: Mapping[str, Any]) -> Session:
         return session()
 
     return Driver(name, name, SerialLink(9600), frozenset({SPO2, PULSE_RATE_OXIMETER}), make, cadence_s=cadence_s)
@@ -104,10 +119,14 @@ class SimDevice:
         clock: the hub's, which stamps what comes.
         busy: is open while it measures.
         density: how often it is used.
+
+    Attributes:
+        said: the numbers of its live readings.
     """
 
     def __init__(self, truth: Truth, rng: random.Random, clock: Clock, busy: Busy, density: Density) -> None:
         self._truth, self._rng, self.clock, self._busy, self._density = truth, rng, clock, busy, density
+        self.said = array("q")
         self.plugged = asyncio.Event()
         self.plugged.set()
         self.quiet = False
@@ -138,6 +157,13 @@ class SimDevice:
             async with asyncio.timeout(self._rng.expovariate(1 / mean_s)):
                 await self.wanted.wait()
         self.wanted.clear()
+
+    def _said(self) -> int:
+        """Number a live reading."""
+        number = self._truth.number()
+        self.said.append(number)
+        self._truth.heard_s[number] = asyncio.get_running_loop().time()
+        return number
 
     def attached(self) -> None:
         """The hub is there."""
@@ -209,10 +235,9 @@ class Stream(SimDevice):
                 self._say(self.connection)
 
     def _say(self, connection: SimConnection) -> None:
-        number = self._truth.number()
+        number = self._said()
         if self._bad:
             self._truth.alarming.add(number)
-        self._truth.heard_s[number] = asyncio.get_running_loop().time()
         connection.chunks.put_nowait(b"%d %d" % (number, 180 if self._bad else 70))
 
     def heard(self, data: bytes) -> None:

@@ -76,6 +76,7 @@ class Faults:
         devices: by alias.
         noc: whether the collector runs.
         density: how often, and for how long.
+        shortage: lets storage run out.
         hopeless: is open while nothing that the hub tries can reach the broker.
     """
 
@@ -86,11 +87,12 @@ class Faults:
         clock: MachineClock,
         devices: Mapping[str, SimDevice],
         noc: Switch,
+        shortage: Fault,
         density: Density = DENSE,
         hopeless: Busy = nullcontext,
     ) -> None:
         self._network, self._machine, self._clock, self._devices, self._noc = network, machine, clock, devices, noc
-        self._density, self._hopeless = density, hopeless
+        self._shortage, self._density, self._hopeless = shortage, density, hopeless
 
     def all(self) -> Iterator[tuple[str, float, Fault, bool]]:
         """Give each fault: its name, its mean interval in seconds, itself, and whether it keeps readings away."""
@@ -121,6 +123,7 @@ class Faults:
         yield "clock step", 12 * HOUR_S, self._step, False
         for name in self._devices:
             yield f"unplugged {name}", 12 * HOUR_S, self._unplug(name), False
+        yield "storage runs out", 48 * HOUR_S, self._shortage, True
         yield "silent stream-2", 12 * HOUR_S, self._silence("stream-2"), False
 
     def repair(self) -> None:
@@ -217,11 +220,15 @@ class Faults:
 
     async def _crash(self, rng: random.Random) -> None:
         self._machine.disk.crash_in, self._machine.disk.crash_after = rng.randrange(1, 4), rng.random() < 0.5
-        await asyncio.sleep(30.0)
+        while self._machine.disk.crash_in is not None:  # noqa: ASYNC110 - a commit comes when it comes
+            await asyncio.sleep(5.0)
+        await asyncio.sleep(10.0)
 
     async def _disk(self, rng: random.Random) -> None:
         self._machine.disk.fails = rng.randrange(1, 4)
-        await asyncio.sleep(30.0)
+        while self._machine.disk.fails:  # noqa: ASYNC110 - the same
+            await asyncio.sleep(5.0)
+        await asyncio.sleep(10.0)
 
     async def _reboot(self, rng: random.Random) -> None:
         await self._machine.reboot(self._lasts_s(300, rng))

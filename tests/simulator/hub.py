@@ -1,25 +1,24 @@
-"""The hub: the real agent on a machine that can be killed, rebooted and short of disk, as its supervisor keeps it."""
+"""The hub: the real agent on a machine that can be killed and rebooted, as its supervisor keeps it."""
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from unittest import mock
 
 from hub_agent import app, mqtt
 from hub_agent import config as configuration
+from hub_agent.alarms.book import AlarmBook
 from hub_agent.config import Config, Device
 from hub_agent.devices.link import Connector
 from hub_agent.driver import Driver
 from hub_agent.errors import StorageError
+from hub_agent.intake import Intake
 from hub_agent.machine import Machine as Gauges
 from hub_agent.outbox import outbox as outboxes
 from hub_agent.outbox import recovery
-from hub_agent.outbox.hand import settle
-from hub_agent.outbox.rows import Gone
-from hub_agent.outbox.store import Change, Store
 from hub_agent.parts import Agent
 from hub_agent.registry import Around, Registry
 from hub_agent.supervise import Progress
@@ -27,25 +26,15 @@ from tests.configs import write
 from tests.simulator.chance import seeded
 from tests.simulator.clock import MachineClock
 from tests.simulator.devices import DRIVERS, SimDevice
+from tests.simulator.disk import Card, Disk
 from tests.simulator.network import Network
-
-T = TypeVar("T")
+from tests.simulator.strips import STRIPS
 
 RESTART_S = (0.5, 4.0)
 """What systemd lets pass between two lives of the process."""
 
 _WATCH_S = 120.0
-_WORK_S = (0.001, 0.02)
-_STALL_S = (0.05, 0.4)
-_STALLS = 0.01
-"""How long the card takes for a commit or a look: most of the time, and in so great a share of all."""
-
 _MORE = """
-[storage]
-quota_mib = 64
-ballast_mib = 1
-min_free_mib = 0
-
 [[limits]]
 measure = "pulse"
 high = 130
@@ -65,112 +54,12 @@ port = "b"
 name = "keeper"
 driver = "sim-keeper"
 port = "c"
+
+[[devices]]
+name = "recorder"
+driver = "sim-recorder"
+port = "d"
 """
-
-
-class Disk:
-    """What may happen to the file system under the outbox.
-
-    Attributes:
-        dead: the process is gone: nothing is written any more.
-        fails: how many of the next commits fail.
-        crash_in: in how many commits the process is killed; None: not planned.
-        crash_after: whether the crash comes after that commit is durable, or before.
-        commits: how many were durable.
-    """
-
-    def __init__(self) -> None:
-        self.dead = False
-        self.fails = 0
-        self.crash_in: int | None = None
-        self.crash_after = False
-        self.commits = 0
-        self.on_crash: Callable[[], None] = lambda: None
-
-    def store(self) -> type[Store]:
-        """Make the store that is on this disk."""
-        disk = self
-
-        class OnDisk(Store):
-            def apply(self, change: Change) -> list[Gone]:
-                disk.look()
-                crashes = disk.crashes()
-                if crashes and not disk.crash_after:
-                    disk.die()
-                gone = super().apply(change)
-                disk.commits += 1
-                if crashes:
-                    disk.die()
-                return gone
-
-        return OnDisk
-
-    def look(self) -> None:
-        """Let a commit fail that must."""
-        if self.dead:
-            raise StorageError("the process is gone")
-        if self.fails:
-            self.fails -= 1
-            raise StorageError("the outbox did not take a change: disk I/O error")
-
-    def crashes(self) -> bool:
-        """Count down to a planned crash."""
-        if self.crash_in is None:
-            return False
-        self.crash_in -= 1
-        return self.crash_in <= 0
-
-    def die(self) -> None:
-        """Let the process be killed now."""
-        self.dead, self.crash_in = True, None
-        self.on_crash()
-        raise StorageError("the process is gone")
-
-
-class Card:
-    """How long the card takes: the outbox's hand on virtual time.
-
-    Args:
-        rng: draws how long.
-    """
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-
-    def hand(self, _name: str) -> "SimHand":
-        """Make the hand of one life."""
-        return SimHand(self)
-
-    def takes_s(self) -> float:
-        """Draw how long the next piece of work takes: some milliseconds, now and then much more."""
-        return self._rng.uniform(*(_STALL_S if self._rng.random() < _STALLS else _WORK_S))
-
-
-class SimHand:
-    """Does one thing after the other, each in its time (a ``Hand``)."""
-
-    def __init__(self, card: Card) -> None:
-        self._card = card
-        self._free_s = 0.0
-
-    async def do(self, work: Callable[[], T]) -> T:
-        """Do something, when what was asked for before is done; it is done, whoever stops waiting."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._free_s = max(self._free_s, loop.time()) + self._card.takes_s()
-        loop.call_at(self._free_s, self._work, work, future)
-        return await future
-
-    def _work(self, work: Callable[[], T], future: "asyncio.Future[T]") -> None:
-        try:
-            result = work()
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
-            settle(future, None, error)
-        else:
-            settle(future, result, None)
-
-    def end(self) -> None:
-        """Nothing to do."""
 
 
 class SimWays:
@@ -209,10 +98,12 @@ class Machine:
     ) -> None:
         self._config: Config = configuration.load(write(here, _MORE))
         self._clock, self._network, self._devices, self._rng = clock, network, devices, rng
-        self.disk = Disk()
+        self.disk = Disk(self._config.hub.state_dir, rng)
         self.disk.on_crash = self._crashed
         self.agent: Agent | None = None
         self.deaths_s: list[float] = []
+        self.planned_s: list[float] = []
+        self.full_s: list[float] = []
         self.stuck: list[str] = []
         self._powered = asyncio.Event()
         self._powered.set()
@@ -236,7 +127,8 @@ class Machine:
             try:
                 async with app.running(self._config, self._ways, load=_drivers, clock=self._clock) as agent:
                     self.agent = agent
-                    await asyncio.Event().wait()
+                    await agent.restart.wait()
+                    self.planned_s.append(asyncio.get_running_loop().time())
             except* StorageError:
                 pass
 
@@ -262,10 +154,31 @@ class Machine:
         self._clock.reboot()
         self._powered.set()
 
+    @contextmanager
+    def noticing(self) -> Iterator[None]:
+        """Take note whenever something has to wait for room."""
+        take_back = Intake._take_back
+
+        def noticed(intake: Intake, *what: Any) -> None:  # noqa: ANN401 - as it was
+            self.full_s.append(asyncio.get_running_loop().time())
+            take_back(intake, *what)
+
+        with mock.patch.object(Intake, "_take_back", noticed):
+            yield
+
     def repair(self) -> None:
         """Let the disk take everything, and the power be on."""
-        self.disk.fails, self.disk.crash_in = 0, None
+        self.disk.fails, self.disk.crash_in, self.disk.others = 0, None, 0
         self._powered.set()
+
+    def kept(self) -> list[str]:
+        """Say what the outbox keeps of the card though nothing waits any more."""
+        agent = self.agent
+        return ["the hub is not there"] if agent is None else self.disk.kept(agent.outbox.fill, _storage(agent.book))
+
+    def revision(self) -> int | None:
+        """Say which limits are in force; None where there is no hub."""
+        return None if self.agent is None else self.agent.book.revision
 
     async def watch(self, progress: Progress) -> None:
         """Take the place of the watchdog: whoever makes no progress is named."""
@@ -274,8 +187,12 @@ class Machine:
             self.stuck += progress.stuck()
 
 
+def _storage(book: AlarmBook) -> list[str]:
+    return [alarm.condition.code for alarm in book.alarms() if alarm.condition.code.startswith("storage")]
+
+
 def _drivers(_wanted: Collection[str], _around: Around) -> Registry:
-    return Registry(DRIVERS)
+    return Registry(DRIVERS | {STRIPS.name: STRIPS})
 
 
 # Functions, for a Mock remembers each of its calls, and so grows for as long as it is called.
@@ -301,6 +218,8 @@ def patched(network: Network, machine: Machine, rng: random.Random) -> Iterator[
     """
     with (
         seeded(rng),
+        machine.disk.under(),
+        machine.noticing(),
         mock.patch.object(mqtt, "connect", network.connect),
         mock.patch.object(recovery, "Store", machine.disk.store()),
         mock.patch.object(app, "feed_watchdog", machine.watch),

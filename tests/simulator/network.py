@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
@@ -28,13 +29,21 @@ OK, NOBODY, NOT_AUTHORISED, QUOTA = (
 )
 
 
+class Parcel(NamedTuple):
+    """A message that the broker keeps for a client; ``duplicate``: it was sent before, and not acknowledged."""
+
+    topic: str
+    payload: bytes
+    duplicate: bool = False
+
+
 @dataclass
 class Session:
     """What a broker keeps of a client: what it wants, what waits for it, what it has not acknowledged."""
 
     wants: tuple[str, ...] = ()
-    waiting: deque[tuple[str, bytes]] = field(default_factory=deque)
-    owed: OrderedDict[int, tuple[str, bytes]] = field(default_factory=OrderedDict)
+    waiting: deque[Parcel] = field(default_factory=deque)
+    owed: OrderedDict[int, Parcel] = field(default_factory=OrderedDict)
     link: "SimLink | None" = None
     room: int = 8
 
@@ -51,6 +60,7 @@ class Network:
         full: whether the broker says that it is full.
         queue_max: messages that it holds for a client that is away; more are dropped, and acknowledged all the same.
         lose_confirmations: whether what the NOC tells the hub is lost.
+        on_taken: is told what a client has acknowledged.
 
     Args:
         note: is told each message that is published: topic, payload.
@@ -68,6 +78,7 @@ class Network:
         self.lose_confirmations = False
         self.sessions: dict[str, Session] = {}
         self.published = 0
+        self.on_taken: Callable[[str, bytes], None] = lambda _topic, _payload: None
 
     # --- what happens to it -------------------------------------------------------------------------------------------
 
@@ -110,6 +121,16 @@ class Network:
                 link, session.link = session.link, None
                 link.lose(why)
 
+    def inject(self, topic: str, payload: bytes) -> None:
+        """Let somebody publish who holds the broker."""
+        self._route(topic, payload)
+
+    def nudge(self) -> None:
+        """Let the collector look at its spool now."""
+        session = self.sessions.get(NOC)
+        if session is not None and session.link is not None:
+            session.link.inbox.put_nowait(_NOTHING)
+
     # --- connecting ---------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -130,7 +151,7 @@ class Network:
             session.owed.clear()
         session.wants, session.room = profile.subscriptions, profile.receive_maximum
         link = session.link = SimLink(self, session, hub=hub)
-        again = list(session.owed.values())
+        again = [parcel._replace(duplicate=True) for parcel in session.owed.values()]
         session.owed.clear()
         session.waiting.extendleft(reversed(again))
         self._serve(session)
@@ -153,6 +174,10 @@ class Network:
             return NOT_AUTHORISED
         if link.hub and self.full:
             return QUOTA
+        return self._route(topic, payload)
+
+    def _route(self, topic: str, payload: bytes) -> ReasonCode:
+        """Give a message to whoever wants it."""
         reason = NOBODY
         for name, session in self.sessions.items():
             if any(_fits(topic, want) for want in session.wants):
@@ -160,19 +185,20 @@ class Network:
                 if name != NOC and self.lose_confirmations and topic.endswith("/down/ack"):
                     continue
                 if session.link is not None or len(session.waiting) < self.queue_max:
-                    session.waiting.append((topic, payload))
+                    session.waiting.append(Parcel(topic, payload))
                 self._serve(session)
         return reason
 
     def _serve(self, session: Session) -> None:
         """Send a client what waits for it, as much as it takes at once."""
         while session.link is not None and session.waiting and len(session.owed) < session.room:
-            topic, payload = session.waiting.popleft()
-            session.link.deliver(topic, payload)
+            session.link.deliver(session.waiting.popleft())
 
     def acknowledged(self, session: Session, mid: int) -> None:
         """Forget what a client has in safe hands."""
-        if session.owed.pop(mid, None) is not None:
+        parcel = session.owed.pop(mid, None)
+        if parcel is not None:
+            self.on_taken(parcel.topic, parcel.payload)
             self._serve(session)
 
 
@@ -243,11 +269,12 @@ class SimLink:
         if future is not None and not future.done():
             future.set_result(reason)
 
-    def deliver(self, topic: str, payload: bytes) -> None:
+    def deliver(self, parcel: Parcel) -> None:
         """Send a message to the client."""
         self._mids += 1
-        self._session.owed[self._mids] = (topic, payload)
-        message = Message(topic, payload, retained=False, mid=self._mids)
+        self._session.owed[self._mids] = parcel
+        topic, payload, duplicate = parcel
+        message = Message(topic, payload, retained=False, mid=self._mids, duplicate=duplicate)
         self._carry(1, len(topic) + len(payload), self.inbox.put_nowait, message)
 
     # --- the way ------------------------------------------------------------------------------------------------------

@@ -3,17 +3,15 @@
 Each function gives what is wrong, one line each; nothing when the promise holds.
 """
 
-import contextlib
-import json
-import sqlite3
+import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
-from tests.simulator.clock import loop_s
+from tests.simulator.chart import Chart, Gap
 from tests.simulator.devices import CADENCE_S
+from tests.simulator.obedience import obeyed
 from tests.simulator.turns import BUSY_TURN_S, CALM_TURN_S
 from tests.simulator.world import CALM_S, History
 
@@ -23,94 +21,24 @@ ALARM_S = 5.0
 """An alarm while everything works, over 64 kbit/s and whatever waits: its commit, one batch before it, its own way."""
 COMMIT_S = 1.0
 """What a power cut may take of readings that no device was told to be safe (promise 3)."""
+STRIP_S = 5.0
+"""The same of a waveform's blocks."""
 PATIENCE_S = 3 * CADENCE_S
 DATED_S = 1.0
+ENDING_S = 5.0
+"""How long a planned end may take."""
 
 _SLACK_S = 0.5
-
-
-class Row(NamedTuple):
-    """A charted reading.
-
-    Attributes:
-        number: its own.
-        device: of whom.
-        charted_s: when the NOC had it, on the loop's clock.
-        dated_s: when the NOC says that the hub had it, on the loop's clock; None while nobody can tell.
-    """
-
-    number: int
-    device: str
-    charted_s: float
-    dated_s: float | None
-
-
-class Signal(NamedTuple):
-    """A charted transition of a limit's alarm.
-
-    Attributes:
-        device: whose.
-        presence: what it is from now on.
-        at_s: when it was, on the loop's clock.
-        charted_s: when the NOC had it.
-    """
-
-    device: str
-    presence: str
-    at_s: float
-    charted_s: float
-
-
-class Gap(NamedTuple):
-    """A charted gap; times on the loop's clock, None: not over."""
-
-    device: str
-    why: str
-    since_s: float
-    until_s: float | None
-
-
-class Chart:
-    """What the NOC wrote down.
-
-    Args:
-        history: of which.
-    """
-
-    def __init__(self, history: History) -> None:
-        with contextlib.closing(sqlite3.connect(history.store)) as db:
-            self.rows = [
-                Row(int(json.loads(values)[0][2]), device, loop_s(noc_ms), None if at_ms is None else loop_s(at_ms))
-                for values, device, noc_ms, at_ms in db.execute(
-                    "SELECT c.measurements, c.device, b.received_ms, c.received_ms FROM chart c "
-                    "JOIN readings r ON r.id = c.id JOIN batches b ON b.id = r.batch ORDER BY c.id"
-                )
-            ]
-            self.signals = sorted(
-                (
-                    Signal(device, presence, history.boots[boot] + monotonic_ms / 1000, loop_s(noc_ms))
-                    for device, presence, boot, monotonic_ms, noc_ms in db.execute(
-                        "SELECT e.fields ->> 'device', e.fields ->> 'presence', e.boot, e.monotonic_ms, b.received_ms "
-                        "FROM events e JOIN batches b ON b.id = e.batch "
-                        "WHERE e.kind = 'alarm' AND e.fields ->> 'condition' = 'limit_high'"
-                    )
-                ),
-                key=lambda signal: signal.at_s,
-            )
-            self.gaps = [
-                Gap(device, why, loop_s(since), None if until is None else loop_s(until))
-                for device, why, since, until in db.execute(
-                    "SELECT device, why, since_ms, until_ms FROM gaps WHERE since_ms IS NOT NULL"
-                )
-            ]
-            self.faults = db.execute("SELECT kind, sum(times) FROM faults GROUP BY kind").fetchall()
+_SEEN_TO = ("on", "acknowledged")
 
 
 def broken(history: History) -> list[str]:
     """Give every promise that this history breaks."""
-    chart = Chart(history)
+    chart = Chart(history.store, history.boots)
     return [
         *_nothing_lost(history, chart),
+        *_shed_fairly(history, chart),
+        *_room_given_back(history),
         *_nothing_twice(chart),
         *_fresh_first(history, chart),
         *_alarms_told(history, chart),
@@ -119,24 +47,87 @@ def broken(history: History) -> list[str]:
         *_dated(history, chart),
         *_nothing_wrong_at_the_noc(chart),
         *_nothing_stuck(history),
+        *_alive(history),
+        *obeyed(history.commands, chart.answers, chart.security),
     ]
 
 
 def _nothing_lost(history: History, chart: Chart) -> Iterator[str]:
-    """What a device was told to be safe is charted; of the rest, a death takes the commit window's at the most."""
+    """What a device was told to be safe is charted; of the rest, a death takes the commit window's at the most.
+
+    What was shed is told: of which class and device, and when it was. Where nothing may be shed, what waits for room is
+    lost with the process, and lies in the gap that its next life tells.
+    """
+    missing: Counter[str] = Counter()
+    for cls, device, number, at_s in _not_charted(history, chart):
+        missing[cls] += 1
+        if not _is_shed(chart, cls, device, at_s):
+            yield f"lost: {cls} reading {number} of {at_s:.1f}, which was safe"
+    for cls, times in missing.items():
+        told = sum(shed.items for shed in chart.sheds if shed.cls == cls)
+        if times > told:
+            yield f"lost: {times} {cls} readings, of which {told} were told as shed"
+    if history.waiting:
+        yield f"undelivered: {history.waiting} batches after an hour of calm"
+
+
+def _not_charted(history: History, chart: Chart) -> Iterator[tuple[str, str, int, float]]:
+    """Give class, device, number and instant of what is not charted and no death excuses."""
     charted = {row.number for row in chart.rows}
     for number, told_s in history.truth.told_s.items():
         if number not in charted:
-            yield f"lost: record {number}, which its device was told to be safe at {told_s:.1f}"
+            yield "episodic", "keeper", number, told_s
     deaths_s = sorted(history.deaths_s)
-    for number, heard_s in history.truth.heard_s.items():
+    for device, number in ((device, number) for device, said in history.truth.said.items() for number in said):
+        heard_s = history.truth.heard_s[number]
         if number in charted or heard_s > history.ended_s:
             continue
+        cls, commit_s = ("waveform", STRIP_S) if device == "recorder" else ("continuous", COMMIT_S)
         place = bisect_right(deaths_s, heard_s)
-        if place == len(deaths_s) or deaths_s[place] - heard_s > COMMIT_S + _SLACK_S:
-            yield f"lost: reading {number}, heard at {heard_s:.1f}, long before the process died"
-    if history.waiting:
-        yield f"undelivered: {history.waiting} batches after an hour of calm"
+        death_s = deaths_s[place] if place < len(deaths_s) else math.inf
+        if death_s - heard_s > commit_s + _SLACK_S and not _starved(history, chart, heard_s, death_s):
+            yield cls, device, number, heard_s
+
+
+def _starved(history: History, chart: Chart, heard_s: float, death_s: float) -> bool:
+    """Say whether a reading waited for room until the process died, and the gap of the hub tells so."""
+    waited = any(heard_s <= full_s <= death_s for full_s in history.full_s)
+    return waited and any(
+        gap.why == "hub_off" and gap.since_s <= heard_s + STRIP_S and (gap.until_s is None or heard_s <= gap.until_s)
+        for gap in chart.gaps
+    )
+
+
+def _is_shed(chart: Chart, cls: str, device: str, heard_s: float) -> bool:
+    """Say whether a hub told that it has shed something of this class and device, of that time."""
+    return any(
+        shed.cls == cls
+        and (shed.since_s is None or (shed.since_s - _SLACK_S <= heard_s and device in shed.devices))
+        and (shed.until_s is None or heard_s <= shed.until_s + _SLACK_S)
+        for shed in chart.sheds
+    )
+
+
+def _shed_fairly(history: History, chart: Chart) -> Iterator[str]:
+    """The least valuable goes first, alarms never, and what is gone is told as over."""
+    for line in history.unjust:
+        yield f"unfair: {line}"
+    for shed in chart.sheds:
+        if shed.until_s is None:
+            yield f"open: {shed.items} {shed.cls} readings are told as shed, with no end"
+        elif shed.since_s is not None and not any(_shows(gap, shed.since_s, shed.until_s) for gap in chart.gaps):
+            yield f"hidden: the NOC shows no gap of {shed.since_s:.1f} to {shed.until_s:.1f}, which was shed"
+
+
+def _shows(gap: Gap, since_s: float, until_s: float) -> bool:
+    within = gap.since_s <= since_s + DATED_S and gap.until_s is not None and until_s <= gap.until_s + DATED_S
+    return gap.why == "shed" and within
+
+
+def _room_given_back(history: History) -> Iterator[str]:
+    """When all is delivered, the ballast stands again, the file is small, and no alarm about storage is left."""
+    for line in history.kept:
+        yield f"kept: {line}"
 
 
 def _nothing_twice(chart: Chart) -> Iterator[str]:
@@ -175,7 +166,7 @@ def _alarms_told(history: History, chart: Chart) -> Iterator[str]:
                 continue
             heard_s = history.truth.heard_s[row.number]
             place = bisect_right(times_s, heard_s + _SLACK_S)
-            if not place or signals[place - 1].presence != "on":
+            if not place or signals[place - 1].presence not in _SEEN_TO:
                 yield f"untold: reading {row.number} of {heard_s:.1f} broke its limit and raised no alarm"
 
 
@@ -238,3 +229,12 @@ def _nothing_stuck(history: History) -> Iterator[str]:
     """No part of the hub ceases to turn: the watchdog would end it."""
     for part, times in Counter(history.stuck).items():
         yield f"stuck: {part} made no progress, {times} times"
+
+
+def _alive(history: History) -> Iterator[str]:
+    """While everything works the process lives, but for a planned end."""
+    for death_s in history.deaths_s:
+        planned = any(planned_s <= death_s <= planned_s + ENDING_S for planned_s in history.planned_s)
+        settled = any(since_s + HEALED_S <= death_s <= until_s for since_s, until_s in history.whole.spans)
+        if settled and not planned:
+            yield f"died: at {death_s:.1f}, while everything worked"

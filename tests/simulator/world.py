@@ -22,14 +22,19 @@ from tests.simulator.chance import seeded_keys
 from tests.simulator.clock import MachineClock, TrueClock
 from tests.simulator.density import DENSE, sparse
 from tests.simulator.devices import Keeper, SimDevice, Stream, Truth
-from tests.simulator.faults import DAY_S, Fault, Faults, Switch, Wholeness, now_and_then
+from tests.simulator.faults import DAY_S, HOUR_S, Fault, Faults, Switch, Wholeness, now_and_then
 from tests.simulator.hub import Machine, patched
 from tests.simulator.loop import SimLoop
 from tests.simulator.network import NOC, Network
+from tests.simulator.office import Commands, Deeds, Office
+from tests.simulator.shortage import Shortage
+from tests.simulator.strips import Recorder
 from tests.simulator.turns import Turns, quick
 
 CALM_S = 3600.0
 """At the end everything works, long enough for all that waits to arrive."""
+_ORDERS_S = 3 * HOUR_S
+_FORGERIES_S = 8 * HOUR_S
 _MEASURES = 0.3
 """How likely a device is to be in use when something goes wrong, beside chance."""
 
@@ -44,11 +49,16 @@ class History:
         truth: what the devices know.
         whole: when everything worked.
         deaths_s: when the process ended.
+        planned_s: when it was asked to, shortly before.
         boots: when each boot began, by its name.
+        full_s: when something had to wait for room.
         stuck: parts of the hub that made no progress for too long.
         waiting: batches that wait at the hub at the end.
         untold: records that no device was told to be safe, at the end.
         faults: fault → how often.
+        unjust: what was shed though something less valuable was there.
+        kept: what of the card's room was not given back at the end.
+        commands: what the hub was told to do, and did.
         digest: names the history: two runs of a seed give the same.
         ended_s: when the calm began.
     """
@@ -58,11 +68,16 @@ class History:
     truth: Truth
     whole: Wholeness
     deaths_s: list[float]
+    planned_s: list[float]
     boots: dict[str, float]
+    full_s: list[float]
     stuck: list[str]
     waiting: int = 0
     untold: int = 0
     faults: dict[str, int] = field(default_factory=dict)
+    unjust: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    commands: Commands = field(default_factory=Commands)
     digest: str = ""
     ended_s: float = 0.0
 
@@ -91,14 +106,28 @@ class World:
             name: Stream(self.truth, self.rng(name), self.clock, self.turns.busy, density)
             for name in ("stream-1", "stream-2")
         }
-        self._devices: dict[str, SimDevice] = {**self.streams, "keeper": self._keeper}
+        self._recorder = Recorder(self.truth, self.rng("recorder"), self.clock, self.turns.busy, density)
+        measuring: dict[str, SimDevice] = {**self.streams, "keeper": self._keeper}
+        self._devices = {**measuring, "recorder": self._recorder}
+        self.truth.said = {name: device.said for name, device in self._devices.items()}
         self.machine = Machine(here, self.clock, self.network, self._devices, self.rng("machine"))
+        self.deeds = Deeds()
+        self._office = Office(here / "noc.db", keyring, self.network, self.rng("stranger"))
+        self._density = density
         self._whole = Wholeness(since_s=asyncio.get_running_loop().time())
         self._noc = Switch()
         self._counts: dict[str, int] = {}
         self._trace = hashlib.sha256()
+        shortage = Shortage(self.network, self.machine.disk, self._recorder, measuring)
         self._faults = Faults(
-            self.network, self.machine, self.clock, self._devices, self._noc, density, self.turns.hopeless
+            self.network,
+            self.machine,
+            self.clock,
+            self._devices,
+            self._noc,
+            shortage.strike,
+            density,
+            self.turns.hopeless,
         )
 
     def rng(self, name: str) -> random.Random:
@@ -128,6 +157,7 @@ class World:
                     self.machine.run(),
                     self.turns.run(),
                     self._keeper.run(),
+                    self._recorder.run(),
                     *(stream.run() for stream in self.streams.values()),
                 )
             ]
@@ -172,7 +202,20 @@ class World:
             rng = self.rng(name)
             happen = partial(self._happen, name, fault, rng, breaks=breaks)
             started.append(tasks.create_task(now_and_then(mean_s, rng, happen)))
+        for name, mean_s, act in (
+            ("order", _ORDERS_S, self._office.order),
+            ("forgery", _FORGERIES_S, self._office.forge),
+        ):
+            happen = partial(self._command, name, act, self.rng(name))
+            when = now_and_then(mean_s * self._density.rarer, self.rng(f"{name}, when"), happen)
+            started.append(tasks.create_task(when))
         return started
+
+    async def _command(self, name: str, act: Fault, rng: random.Random) -> None:
+        """Let somebody, or a stranger, command the hub."""
+        self._counts[name] = self._counts.get(name, 0) + 1
+        self.turns.stir()
+        await act(rng)
 
     async def _happen(self, name: str, fault: Fault, rng: random.Random, *, breaks: bool) -> None:
         self._note(f"{asyncio.get_running_loop().time():.6f} {name}")
@@ -198,11 +241,16 @@ class World:
             self.truth,
             self._whole,
             self.machine.deaths_s,
+            self.machine.planned_s,
             self.clock.boots,
+            self.machine.full_s,
             self.machine.stuck,
             self.waiting(),
             self._keeper.waiting,
             self._counts,
+            self.machine.disk.unjust,
+            self.machine.kept(),
+            self._office.told(self.deeds, self.machine.revision()),
             self._trace.hexdigest(),
             ended_s,
         )
@@ -211,7 +259,7 @@ class World:
 async def _happen(here: Path, seed: int, days: float, *, few: bool) -> History:
     world = World(here, seed, few=few)
     world.enrol()
-    with patched(world.network, world.machine, world.rng("hub")):
+    with patched(world.network, world.machine, world.rng("hub")), world.deeds.watched():
         async with world.living() as tasks:
             troubles = world.trouble(tasks)
             await asyncio.sleep(days * DAY_S)
