@@ -19,6 +19,7 @@ from unittest import mock
 
 from hub_agent import logs
 from hub_agent.outbox import timeline
+from hub_agent.outbox.outbox import UNBOUNDED
 from tests.simulator.devices import CADENCE_S
 from tests.simulator.faults import DAY_S
 from tests.simulator.hub import patched
@@ -86,6 +87,7 @@ def _charted(store: Path) -> set[int]:
 async def _happen(here: Path, days: int) -> str:
     world = World(here, seed=15)
     world.enrol()
+    world.machine.disk.limits = UNBOUNDED  # the simulated card is a small one, and nothing is to be shed here
     heard_s = world.truth.heard_s = _Heard(int(days * DAY_S / CADENCE_S * 1.5))
     with patched(world.network, world.machine, world.rng("hub")):
         async with world.living():
