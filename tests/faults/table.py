@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple
 WIDTH: Final = 100
 """Columns of a terminal."""
 
-Counted = Literal["healed → charted", "measured → cut", "started → stored", ""]
+Counted = Literal["healed → charted", "measured → cut", "started → stored", "healed → stored", ""]
 """From what to what a delay is counted: of a broken network from its healing, or the reading if that is later; of a
 power cut, how old the oldest reading was that it took; of a broken disk, how long until readings were stored again."""
 

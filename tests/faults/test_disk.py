@@ -98,7 +98,7 @@ def test_on_a_disk_without_a_byte_left_readings_wait_for_room(bench: Bench) -> N
             len(verdict.ages_s),
             verdict.twice,
             again_s,
-            "room → stored",
+            "healed → stored",
         )
     )
     assert ends_s == []
