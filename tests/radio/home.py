@@ -22,7 +22,7 @@ from hub_agent.simulate.vitals import Vitals
 from tests.broker import Broker
 from tests.integration.site import Daemon, Site, noc_options, tls_site
 
-PATIENCE_S: Final = 180.0
+PATIENCE_S: Final = 300.0
 """Far more than it takes, for machines without hardware whose host is busy."""
 _FIRST: Final = 40
 """What the patient's pulse is at first."""

@@ -23,6 +23,9 @@ from hub_agent.devices.ble.ladder import Step
 
 _PATIENCE: Final = 2
 """So many times the patience passes before a link that nobody knows of is suspected: scanning afresh comes first."""
+_LINKED_PATIENCE: Final = 3
+"""The same while another device is linked, whose link the power cycle cuts for some seconds: once an hour at
+the most, and the hidden one would stay hidden."""
 _SOON_S: Final = 15.0
 """Whoever is heard so soon after a step was brought back by it; a device whose link was ended notices within 6 s."""
 _ECHO_S: Final = 10.0
@@ -44,8 +47,7 @@ class Missing:
 
     Args:
         patience_s: how long a silence is taken for what it is, at first; the pause doubles with each step.
-        rest_s: the longest pause; also the shortest between two power cycles, and how long a live link of another
-            device forbids one.
+        rest_s: the longest pause; also the shortest between two power cycles.
         heard_at_s: tells when an address was heard last, minus infinity for never.
     """
 
@@ -81,7 +83,7 @@ class Missing:
         searches = {
             address: self._searches.setdefault(address, _Search(at_s, at_s + self._patience_s)) for address in awaited
         }
-        patience_s = self._rest_s if links else _PATIENCE * self._patience_s
+        patience_s = self._patience_s * (_LINKED_PATIENCE if links else _PATIENCE)
         if at_s >= self._rested_at_s and any(
             self._given_up(address) and at_s - search.since_s >= patience_s for address, search in searches.items()
         ):

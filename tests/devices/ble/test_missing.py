@@ -118,17 +118,11 @@ def test_a_power_cycle_that_failed_is_tried_again_an_hour_later() -> None:
     assert home.taken(Step.POWER_CYCLE) == [120.0 + LOOK_S, 3720.0 + LOOK_S]
 
 
-def test_a_live_link_forbids_a_power_cycle_for_an_hour_or_while_it_lives() -> None:
-    home = Home()
-    home.missing.gave_up(RING, 0.5)
-    home.passes(1800.0, RING, links=1)
-    assert home.taken(Step.POWER_CYCLE) == []
-    home.passes(60.0, RING)
-    assert home.taken(Step.POWER_CYCLE) == [1815.0]
+def test_a_live_link_puts_a_power_cycle_off_for_a_minute() -> None:
     home = Home()
     home.missing.gave_up(RING, 0.5)
     home.passes(2 * 3600.0, RING, links=1)
-    assert home.taken(Step.POWER_CYCLE) == [3615.0]
+    assert home.taken(Step.POWER_CYCLE) == [180.0 + LOOK_S]
 
 
 @given(st.lists(st.tuples(st.integers(1, 400), st.sampled_from(["heard", "gave up", "nothing"]), st.integers(0, 1))))
